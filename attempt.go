@@ -1,0 +1,510 @@
+package claude
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+)
+
+// An Attempt is the record of one request on the wire.
+type Attempt struct {
+	Number    int           // from 1
+	Start     time.Time     // when it began
+	Elapsed   time.Duration // until it was judged
+	Stage     Stage         // how far it got
+	Status    int           // HTTP status; 0 without an answer
+	RequestID string        // the API's id; empty without an answer of the API
+	Reused    bool          // the connection had been used before
+	Class     Class         // what went wrong; empty for success
+	Processed Processed     // what may have become of it
+	Wait      time.Duration // the wait that followed it
+	Err       error         // its failure, or nil
+}
+
+const (
+	maxAnswer    = 64 << 20 // bytes of an answer that is not streamed
+	maxFirstRead = 8 << 20  // bytes of it that its Content-Length may make us allocate at once
+	maxDrain     = 64 << 10 // bytes read to keep a connection for the next request
+)
+
+// errTooLarge is an answer over maxAnswer.
+var errTooLarge = errors.New("answer too large")
+
+// timeoutError is a limit of Timeouts that ran out.
+type timeoutError struct {
+	name  string // the field of Timeouts
+	limit time.Duration
+}
+
+// Error names the limit.
+func (e *timeoutError) Error() string {
+	return fmt.Sprintf("no progress within Timeouts.%s of %s", e.name, e.limit)
+}
+
+// Timeout makes it a net.Error of sorts.
+func (e *timeoutError) Timeout() bool { return true }
+
+// attemptState follows one attempt through its stages and ends it when a stage
+// takes too long. It is also the context the attempt is made with, so that our
+// own dialer finds it there. The base RoundTripper may call its hooks late, from
+// goroutines of its own, so it is never reused.
+type attemptState struct {
+	context.Context // ends with the attempt
+
+	limits Timeouts
+	cancel context.CancelCauseFunc
+	trace  httptrace.ClientTrace
+
+	sent *sentHeader // collects the headers for the log; nil where nobody asked
+
+	mu      sync.Mutex
+	timer   *time.Timer
+	name    string // the limit the timer is running for
+	limit   time.Duration
+	ended   bool
+	stage   Stage
+	addr    string
+	proxied bool
+	reused  bool
+	wrote   bool
+	hooked  bool // the base calls our hooks
+	read    bool // the base has read the whole body
+}
+
+// attemptKey is the context key of the attemptState.
+type attemptKey struct{}
+
+// Value finds the attemptState itself, and what its context holds.
+func (a *attemptState) Value(key any) any {
+	if _, ok := key.(attemptKey); ok {
+		return a
+	}
+	return a.Context.Value(key)
+}
+
+// start begins an attempt: the context it returns ends with it. dials asks for
+// the hooks of dialing, which our own base does without.
+func (a *attemptState) start(ctx context.Context, dials bool) context.Context {
+	a.Context, a.cancel = context.WithCancelCause(ctx)
+	a.stage = StageWrite
+	a.arm("FirstByte", a.limits.FirstByte) // for a base that calls no hooks
+	a.trace.GetConn = func(hostPort string) {
+		a.mu.Lock()
+		a.hooked, a.wrote = true, false
+		stage := StageConnect
+		if a.proxied {
+			stage = StageProxy
+		}
+		a.mu.Unlock()
+		a.enter(stage, hostPort, "Dial", a.limits.Dial)
+	}
+	a.trace.TLSHandshakeStart = func() { a.enter(StageTLS, "", "TLS", a.limits.TLS) }
+	a.trace.GotConn = func(i httptrace.GotConnInfo) {
+		a.mu.Lock()
+		a.reused = i.Reused
+		a.mu.Unlock()
+		a.enter(StageWrite, i.Conn.RemoteAddr().String(), "FirstByte", a.limits.FirstByte)
+	}
+	a.trace.WroteRequest = func(i httptrace.WroteRequestInfo) {
+		if i.Err == nil {
+			a.mu.Lock()
+			a.wrote = true
+			a.mu.Unlock()
+			a.enter(StageWait, "", "FirstByte", a.limits.FirstByte)
+		}
+	}
+	if dials {
+		a.trace.DNSStart = func(i httptrace.DNSStartInfo) { a.dialing(StageDNS, i.Host) }
+		a.trace.ConnectStart = func(_, addr string) { a.dialing(StageConnect, addr) }
+	}
+	if a.sent != nil {
+		a.trace.WroteHeaderField = a.sent.add
+	}
+	return httptrace.WithClientTrace(a, &a.trace)
+}
+
+// dialing moves to a stage of dialing the origin; a proxy has one of its own.
+func (a *attemptState) dialing(stage Stage, addr string) {
+	a.mu.Lock()
+	if a.proxied {
+		stage = StageProxy
+	}
+	a.mu.Unlock()
+	a.enter(stage, addr, "Dial", a.limits.Dial)
+}
+
+// enter moves to a stage and starts its limit.
+func (a *attemptState) enter(stage Stage, addr, name string, limit time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended || a.stage == StageBody {
+		return // a hook that comes late
+	}
+	if addr != "" {
+		a.addr = addr
+	}
+	a.stage = stage
+	a.armLocked(name, limit)
+}
+
+// arm starts a limit in place of the one before.
+func (a *attemptState) arm(name string, limit time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.armLocked(name, limit)
+}
+
+func (a *attemptState) armLocked(name string, limit time.Duration) {
+	switch {
+	case a.ended:
+	case limit <= 0:
+		a.name, a.limit = name, 0
+		if a.timer != nil {
+			a.timer.Stop()
+		}
+	default:
+		a.name, a.limit = name, limit
+		if a.timer == nil {
+			a.timer = time.AfterFunc(limit, a.expire)
+		} else {
+			a.timer.Reset(limit)
+		}
+	}
+}
+
+// expire ends the attempt for the limit that ran out.
+func (a *attemptState) expire() {
+	a.mu.Lock()
+	err, ended := &timeoutError{name: a.name, limit: a.limit}, a.ended
+	a.mu.Unlock()
+	if !ended {
+		a.cancel(err)
+	}
+}
+
+// progress restarts the limit at hand: something moved.
+func (a *attemptState) progress() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.armLocked(a.name, a.limit)
+}
+
+// end releases everything the attempt holds. It may be called again.
+func (a *attemptState) end() {
+	a.mu.Lock()
+	a.ended = true
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	a.mu.Unlock()
+	a.cancel(nil)
+}
+
+// observe fills in what the attempt knows of itself.
+func (a *attemptState) observe(o *observation, caller context.Context) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	o.stage, o.addr, o.reused = a.stage, a.addr, a.reused
+	if !a.hooked && a.read && a.stage == StageWrite {
+		a.wrote, o.stage = true, StageWait
+	}
+	o.wrote = a.wrote || o.status != 0
+	o.caller = caller.Err()
+	if o.caller == nil && a.Context.Err() != nil {
+		o.limit, _ = errors.AsType[*timeoutError](context.Cause(a.Context))
+	}
+}
+
+// sentBody is a request's body that reports progress while it is uploaded.
+type sentBody struct {
+	io.ReadCloser
+	a *attemptState
+}
+
+func (b *sentBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.a.mu.Lock()
+		b.a.read = true
+		b.a.mu.Unlock()
+	}
+	b.a.progress()
+	return n, err
+}
+
+// outcome is an attempt with its verdict.
+type outcome struct {
+	verdict
+	record Attempt
+	header http.Header
+	body   string
+	resp   *http.Response // raw calls: the answer, its body intact
+	token  Token          // the credential it was made with
+}
+
+// attempt makes one attempt of a call.
+func (t *Transport) attempt(ctx context.Context, c *call, number int) outcome {
+	out := outcome{record: Attempt{Number: number, Start: time.Now()}}
+	a := &attemptState{limits: c.timeouts}
+	req, err := t.newRequest(ctx, c, a, &out)
+	if err != nil {
+		out.class, out.err, out.processed = ErrConfig, err, NotSent
+		if ctxErr := ctx.Err(); ctxErr != nil {
+			out.verdict = callerEnded(&observation{caller: ctxErr})
+		}
+		out.record.Stage = StageConfig
+		t.finish(&out)
+		return out
+	}
+	resp, err := t.send(req)
+
+	o := observation{err: err, call: c}
+	if err != nil {
+		o.proxy = proxyOf(req, t.proxy)
+	}
+	if err == nil {
+		o.status, o.header = resp.StatusCode, resp.Header
+		a.enter(StageBody, "", "StreamIdle", c.timeouts.StreamIdle)
+		a.readAnswer(&o, c, resp)
+	}
+	o.now = time.Now()
+	a.observe(&o, ctx)
+	out.verdict = judge(&o)
+	if c.logging != nil {
+		c.logging.request(ctx, req, c, number, out.token, a.sent)
+		c.logging.response(ctx, &o, number, out.token)
+	}
+	out.header, out.body = o.header, o.body
+	out.record.Stage, out.record.Reused, out.record.Status = o.stage, o.reused, o.status
+	out.record.RequestID = first(o.header, "Request-Id")
+	switch {
+	case !c.raw || err != nil:
+		a.end()
+	default:
+		out.resp = resp // the attempt ends with its body
+		resp.Body = &rawBody{ReadCloser: resp.Body, a: a}
+	}
+	t.finish(&out)
+	return out
+}
+
+// finish completes the record from the verdict.
+func (t *Transport) finish(out *outcome) {
+	r := &out.record
+	r.Elapsed = time.Since(r.Start)
+	r.Class, r.Err, r.Processed = out.class, out.err, out.processed
+	if out.class == "" {
+		r.Processed = Ran
+	}
+	if e, ok := out.err.(*APIError); ok && r.RequestID == "" {
+		r.RequestID = e.RequestID
+	}
+}
+
+// send calls the base, which is the user's: a panic or a missing answer becomes
+// an error.
+func (t *Transport) send(req *http.Request) (resp *http.Response, err error) {
+	resp, err = t.base.RoundTrip(req)
+	if err == nil && (resp == nil || resp.Body == nil) {
+		err = errors.New("the base RoundTripper returned neither an answer nor an error")
+	}
+	if err != nil && resp != nil && resp.Body != nil {
+		_ = resp.Body.Close()
+	}
+	return resp, err
+}
+
+// newRequest makes the attempt's request, with its credential and its body.
+func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, out *outcome) (*http.Request, error) {
+	// A map of its own for each attempt: the base may be the user's, and add to
+	// it. The values are shared and never written.
+	header := make(http.Header, len(c.header)+1)
+	maps.Copy(header, c.header)
+	if cred := c.credential; cred != nil {
+		token, err := cred.Token(ctx)
+		if err != nil {
+			return nil, &ConfigError{Field: "Credential", Problem: "gave no token", Err: err}
+		}
+		if problem := checkSecret(token.Secret.Reveal()); problem != "" {
+			return nil, &ConfigError{Field: "Credential", Problem: "the token " + problem}
+		}
+		out.token = token
+		setCredential(header, token)
+	}
+	body, err := c.openBody()
+	if err != nil {
+		return nil, &ConfigError{Field: "GetBody", Problem: "failed", Err: err}
+	}
+	if c.logging != nil && c.logging.policy.Headers {
+		a.sent = &sentHeader{token: out.token}
+	}
+	req := http.Request{
+		Method: c.method, URL: c.url, Host: c.host, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	if body == nil {
+		a.read = true
+	} else {
+		req.Body, req.ContentLength = &sentBody{body, a}, c.length
+		// Lets net/http replay the request where it provably was not looked at.
+		req.GetBody = func() (io.ReadCloser, error) {
+			again, err := c.openBody()
+			if err != nil {
+				return nil, err
+			}
+			return &sentBody{again, a}, nil
+		}
+	}
+	full := req.WithContext(a.start(ctx, t.dials))
+	if t.proxy != nil {
+		a.proxied = proxyOf(full, t.proxy) != ""
+	}
+	return full, nil
+}
+
+// openBody returns a reader of the body from its beginning, nil without a body.
+func (c *call) openBody() (io.ReadCloser, error) {
+	switch {
+	case c.newBody != nil:
+		return c.newBody()
+	case c.body.Len() > 0:
+		return c.body.Reader(), nil
+	}
+	return nil, nil //nolint:nilnil // no body is no error
+}
+
+// setCredential makes the token the only credential of a request.
+func setCredential(h http.Header, token Token) {
+	h.Del("Authorization")
+	h.Del("X-Api-Key")
+	if token.Scheme == AuthBearer {
+		h["Authorization"] = []string{"Bearer " + token.Secret.Reveal()}
+	} else {
+		h["X-Api-Key"] = []string{token.Secret.Reveal()}
+	}
+}
+
+// readAnswer reads as much of an answer as its judgement needs: all of it for
+// the typed client, the start of a failed one for a raw call.
+func (a *attemptState) readAnswer(o *observation, c *call, resp *http.Response) {
+	if c.raw {
+		if o.status < 300 {
+			return
+		}
+		head, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+		o.body = string(head)
+		resp.Body = &replayedBody{Reader: io.MultiReader(strings.NewReader(o.body), resp.Body), Closer: resp.Body, err: err}
+		return
+	}
+	defer func() { _ = resp.Body.Close() }() // read to its end, the connection stays usable
+	body, limit, length := io.Reader(&progressReader{resp.Body, a}), int64(maxAnswer), resp.ContentLength
+	if o.status >= 300 {
+		limit, length = maxErrorBody, min(length, maxErrorBody)
+	}
+	if strings.EqualFold(first(o.header, "Content-Encoding"), "gzip") && !resp.Uncompressed {
+		unzip, err := gzip.NewReader(body)
+		if err != nil {
+			o.bodyErr = err
+			return
+		}
+		body, length = unzip, -1
+	}
+	data, err := readUpTo(body, limit, length)
+	// The bytes are not touched any more: the answer's strings may share them.
+	o.body = unsafe.String(unsafe.SliceData(data), len(data))
+	if o.status < 300 || !errors.Is(err, errTooLarge) {
+		o.bodyErr = err
+	}
+}
+
+// readUpTo reads everything, at most limit bytes. length is what to expect, -1
+// if unknown.
+func readUpTo(r io.Reader, limit, length int64) ([]byte, error) {
+	size := int64(4 << 10)
+	if length >= 0 {
+		size = min(length, maxFirstRead)
+	}
+	data := make([]byte, 0, size+1) // one more, to see the end without growing
+	for {
+		n, err := r.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case int64(len(data)) > limit:
+			return data[:limit], errTooLarge
+		case errors.Is(err, io.EOF):
+			return data, nil
+		case err != nil:
+			return data, err
+		}
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+	}
+}
+
+// progressReader reports every byte that comes as a sign of life.
+type progressReader struct {
+	io.Reader
+	a *attemptState
+}
+
+func (r *progressReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if n > 0 {
+		r.a.progress()
+	}
+	return n, err
+}
+
+// drain reads a little of what is left of an answer nobody wants, so that its
+// connection can be used again, and closes it.
+func drain(body io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, body, maxDrain)
+	_ = body.Close()
+}
+
+// replayedBody is a body whose start was read already.
+type replayedBody struct {
+	io.Reader
+	io.Closer
+	err error // what ended the reading of the start
+}
+
+func (b *replayedBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if errors.Is(err, io.EOF) && b.err != nil {
+		err = b.err
+	}
+	return n, err
+}
+
+// rawBody is the body a raw caller reads; the attempt's context ends with it.
+type rawBody struct {
+	io.ReadCloser
+	a *attemptState
+}
+
+func (b *rawBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	switch {
+	case err != nil:
+		b.a.end()
+	case n > 0:
+		b.a.progress()
+	}
+	return n, err
+}
+
+func (b *rawBody) Close() error {
+	defer b.a.end()
+	return b.ReadCloser.Close()
+}

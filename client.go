@@ -1,0 +1,346 @@
+package claude
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Client calls the Messages API. It is safe for use by many goroutines at once;
+// one for the whole program is enough.
+type Client struct {
+	// Messages creates messages and counts tokens.
+	Messages *MessageService
+	// Models lists the models.
+	Models *ModelService
+
+	config    callConfig
+	transport *Transport
+	base      *url.URL    // scheme, host and what stands before /v1
+	create    *url.URL    // where messages are created
+	header    http.Header // of a call without options of its own
+	source    CredentialInfo
+	cred      Credential
+	observer  Observer
+	logging   *traffic
+}
+
+// New returns a Client. What no option sets comes from the environment:
+// ANTHROPIC_API_KEY or else ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL, and
+// ANTHROPIC_CUSTOM_HEADERS with a "Name: value" in each line; empty variables
+// count as unset. Every wrong configuration is a [*ConfigError] here, not at the
+// first call.
+func New(options ...Option) (*Client, error) {
+	cfg := config{callConfig: callConfig{version: Version20261021}}
+	for i, o := range options {
+		if o == nil {
+			return nil, &ConfigError{Field: index("options", i), Problem: "is nil"}
+		}
+		if err := o.apply(&cfg); err != nil {
+			return nil, err
+		}
+	}
+	given := cfg.baseURL != ""
+	warning, err := cfg.fromEnvironment(environment{
+		apiKey: os.Getenv("ANTHROPIC_API_KEY"), authToken: os.Getenv("ANTHROPIC_AUTH_TOKEN"),
+		baseURL: os.Getenv("ANTHROPIC_BASE_URL"), headers: os.Getenv("ANTHROPIC_CUSTOM_HEADERS"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	field := "ANTHROPIC_BASE_URL"
+	if given {
+		field = "WithBaseURL"
+	}
+	if cfg.baseURL == "" {
+		cfg.baseURL = defaultBaseURL
+	}
+	base, err := parseBaseURL(field, cfg.baseURL, cfg.plainHTTP)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{config: cfg.callConfig, base: base}
+	c.create, c.header = c.url("/messages"), c.config.headers(http.MethodPost)
+	if err := c.connect(&cfg); err != nil {
+		return nil, err
+	}
+	c.Messages, c.Models = &MessageService{c}, &ModelService{c}
+	if warning != "" && c.observer.Warning != nil {
+		c.observer.Warning(context.Background(), Warning{Op: "new", Message: warning})
+	}
+	return c, nil
+}
+
+// connect sets up transport, credential and observers.
+func (c *Client) connect(cfg *config) error {
+	c.transport = cfg.transport
+	if c.transport == nil {
+		c.transport = &Transport{Base: cfg.rt, network: cfg.net}
+	}
+	if err := c.transport.init(); err != nil {
+		return err
+	}
+	if !c.config.retrySet {
+		c.config.retry = c.transport.Retry
+	}
+	if !c.config.limitSet {
+		c.config.timeouts = c.transport.Timeouts
+	}
+	c.cred = cfg.credential
+	if c.cred == nil {
+		c.cred, cfg.source = c.transport.Credential, &CredentialInfo{Source: "WithTransport"}
+	}
+	c.source = *cfg.source
+	if cfg.scheme != "" {
+		c.cred, c.source.Scheme = &schemeCredential{c.cred, cfg.scheme}, cfg.scheme
+	}
+	all := append([]Observer{c.transport.Observer}, cfg.observers...)
+	if cfg.logger != nil {
+		all = append(all, slogObserver(cfg.logger))
+	}
+	c.observer = joinObservers(all)
+	if cfg.logging != nil {
+		c.logging = &traffic{log: cfg.logger, policy: *cfg.logging}
+	}
+	return nil
+}
+
+// schemeCredential sends another credential's tokens by a scheme of its own.
+type schemeCredential struct {
+	Credential
+
+	scheme AuthScheme
+}
+
+func (c *schemeCredential) Token(ctx context.Context) (Token, error) {
+	token, err := c.Credential.Token(ctx)
+	token.Scheme = c.scheme
+	return token, err
+}
+
+// Endpoint returns the URL that messages are created at.
+func (c *Client) Endpoint() string { return c.create.String() }
+
+// Credential says which credential the client sends and where it comes from,
+// never the secret. Scheme is empty if a [Credential] of yours decides it.
+func (c *Client) Credential() CredentialInfo { return c.source }
+
+// Close closes the connections that are idle. A client may be used after it.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+func (c *Client) url(path string) *url.URL {
+	u := *c.base
+	u.Path += "/v1" + path
+	return &u
+}
+
+// prepare makes a call with the client's configuration and the call's options.
+func (c *Client) prepare(op, method string, u *url.URL, model string, options []CallOption) (*call, *callConfig, error) {
+	cfg, header := &c.config, c.header
+	if len(options) > 0 {
+		own := c.config
+		for i, o := range options {
+			if o == nil {
+				return nil, nil, &ConfigError{Field: index("options", i), Problem: "is nil"}
+			}
+			if err := o.applyCall(&own); err != nil {
+				return nil, nil, err
+			}
+		}
+		cfg = &own
+	}
+	if len(options) > 0 || method != http.MethodPost {
+		header = cfg.headers(method)
+	}
+	return &call{
+		info:   CallInfo{Op: op, Target: Target{Host: c.base.Host, Model: model}},
+		method: method, url: u, header: header, credential: c.cred,
+		retry: cfg.retry.withDefaults(), timeouts: cfg.timeouts.withDefaults(),
+		observer: &c.observer, logging: c.logging,
+	}, cfg, nil
+}
+
+// headers returns the headers of a call, without the credential.
+func (c *callConfig) headers(method string) http.Header {
+	header := make(http.Header, 8+len(c.header))
+	header["Accept"] = []string{"application/json"}
+	header["Anthropic-Version"] = []string{c.version}
+	header["User-Agent"] = []string{userAgent}
+	if len(c.betas) > 0 {
+		header["Anthropic-Beta"] = []string{strings.Join(slices.Compact(slices.Clone(c.betas)), ",")}
+	}
+	if method == http.MethodPost {
+		header["Content-Type"] = []string{"application/json"}
+	}
+	for name, values := range c.header {
+		if values[0] == "" {
+			values = nil // net/http adds its own User-Agent where there is no entry at all
+		}
+		header[name] = values
+	}
+	return header
+}
+
+// refuse is the error of a call that never got as far as an attempt.
+func refuse(op string, target Target, err error) *CallError {
+	return &CallError{Op: op, Target: target, Class: ClassOf(err), Reason: ReasonFinal, Processed: NotSent, Err: err}
+}
+
+// MessageService creates messages. See [Client.Messages].
+type MessageService struct{ client *Client }
+
+// Messenger is what [Client.Messages] does, for fakes in your tests.
+type Messenger interface {
+	Create(ctx context.Context, request Request, options ...CallOption) (*Response, error)
+	CountTokens(ctx context.Context, request Request, options ...CallOption) (int, error)
+}
+
+var _ Messenger = (*MessageService)(nil)
+
+// Create sends a request and returns the answer. The request is validated first;
+// what the API would refuse is a [*ValidationError] and nothing is sent. Every
+// failure is a [*CallError].
+//
+// https://platform.claude.com/docs/en/api/messages
+func (s *MessageService) Create(ctx context.Context, request Request, options ...CallOption) (*Response, error) {
+	const op = "messages.create"
+	c, err := s.client.prepareBody(ctx, op, s.client.create, &request, &request, options)
+	if err != nil {
+		return nil, err
+	}
+	c.decode = func(c *call, body string) (err error) {
+		c.result, err = decodeResponse(body)
+		return err
+	}
+	out, attempts, failure := s.client.transport.run(ctx, c)
+	if failure != nil {
+		return nil, failure
+	}
+	resp := c.result.(*Response)
+	resp.RequestID = out.record.RequestID
+	resp.RateLimit = parseRateLimit(out.header)
+	resp.Attempts = attempts
+	return resp, nil
+}
+
+// CountTokens returns how many input tokens a request comes to, as the API
+// estimates it. It is free. Fields the count does not depend on are left out.
+//
+// https://platform.claude.com/docs/en/api/messages-count-tokens
+func (s *MessageService) CountTokens(ctx context.Context, request Request, options ...CallOption) (int, error) {
+	const op = "messages.count_tokens"
+	if request.MaxTokens == 0 {
+		request.WarmCache = true // not sent, so not needed
+	}
+	c, err := s.client.prepareBody(ctx, op, s.client.url("/messages/count_tokens"), &request, countRequest{&request}, options)
+	if err != nil {
+		return 0, err
+	}
+	var count tokenCount
+	c.decode = func(_ *call, body string) error {
+		return decodeText(body, func(f *fields) {
+			f.decode(&count)
+			if f.dec.Err() == nil && !count.seen {
+				f.dec.Fail(errors.New("no input_tokens in it"))
+			}
+		})
+	}
+	if _, _, failure := s.client.transport.run(ctx, c); failure != nil {
+		return 0, failure
+	}
+	return count.tokens, nil
+}
+
+type tokenCount struct {
+	tokens int
+	seen   bool
+}
+
+func (t *tokenCount) fields(f *fields) {
+	t.seen = t.seen || f.key == "input_tokens"
+	number(f, "input_tokens", &t.tokens, required)
+}
+
+// prepareBody validates and encodes a request and makes the call that sends it.
+func (c *Client) prepareBody(ctx context.Context, op string, u *url.URL, request *Request, body object, options []CallOption) (*call, error) {
+	target := Target{Host: c.base.Host, Model: request.Model}
+	prepared, cfg, err := c.prepare(op, http.MethodPost, u, request.Model, options)
+	if err != nil {
+		return nil, refuse(op, target, err)
+	}
+	if err := c.validate(ctx, op, request, cfg); err != nil {
+		return nil, refuse(op, target, err)
+	}
+	encoded, err := encodeRequest(body, sizeHint(request))
+	if err != nil {
+		if _, ok := errors.AsType[*ConfigError](err); !ok {
+			err = &ConfigError{Field: "Request", Problem: "cannot be encoded", Err: err}
+		}
+		return nil, refuse(op, target, err)
+	}
+	if encoded.Len() > maxRequest {
+		return nil, refuse(op, target, &ValidationError{Problems: []Problem{{
+			Rule: "R003", Severity: SeverityError, Path: "",
+			Message: fmt.Sprintf("the body is %d bytes, the API takes %d", encoded.Len(), maxRequest),
+			Fix:     "send less: upload large files and refer to them by file id, or drop old turns",
+		}}})
+	}
+	prepared.body, prepared.length = encoded, int64(encoded.Len())
+	return prepared, nil
+}
+
+// maxRequest is the largest body the API takes.
+//
+// https://platform.claude.com/docs/en/api/errors
+const maxRequest = 32 << 20
+
+// sizeHint estimates the body from its messages, so that it is allocated once.
+func sizeHint(r *Request) int {
+	size := 256
+	add := func(blocks Content) {
+		for _, b := range blocks {
+			size += 48
+			if t, ok := b.(*TextBlock); ok && t != nil && len(t.Text) < 4<<10 {
+				size += len(t.Text) + len(t.Text)/16
+			}
+		}
+	}
+	add(r.System)
+	for i := range r.Messages {
+		size += 32
+		add(r.Messages[i].Content)
+	}
+	return size + 256*len(r.Tools)
+}
+
+// validate refuses a request by the rules in force and warns of the rest.
+func (c *Client) validate(ctx context.Context, op string, request *Request, cfg *callConfig) error {
+	if cfg.validation == ValidationOff {
+		return nil
+	}
+	betas := cfg.betas
+	if betas == nil {
+		betas = []string{}
+	}
+	var refused []Problem
+	for _, p := range check(request, cfg.version, betas) {
+		switch {
+		case refuses(p, cfg.validation):
+			refused = append(refused, p)
+		case c.observer.Warning != nil:
+			c.observer.Warning(ctx, Warning{Op: op, Message: p.String(), Problem: &p})
+		}
+	}
+	if refused != nil {
+		return &ValidationError{Problems: refused}
+	}
+	return nil
+}

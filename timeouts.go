@@ -1,0 +1,56 @@
+package claude
+
+import "time"
+
+// NoTimeout switches a limit of [Timeouts] off.
+const NoTimeout time.Duration = -1
+
+// Timeouts limit the phases of an attempt; Total limits the whole call. A zero
+// field means its default, [NoTimeout] switches it off.
+type Timeouts struct {
+	// Dial limits the look-up of the host name and the TCP connection. Default
+	// 10 s: a healthy connection takes well under one.
+	Dial time.Duration
+	// TLS limits the TLS handshake. Default 10 s.
+	TLS time.Duration
+	// FirstByte limits the silence between the last byte sent and the first byte
+	// of the answer's header. Default 120 s: an answer that is not streamed is
+	// generated whole before its header comes.
+	FirstByte time.Duration
+	// StreamIdle limits the silence within an answer's body; any byte is life,
+	// pings included. Default 180 s: healthy streams have been seen silent for
+	// two minutes.
+	StreamIdle time.Duration
+	// Total limits the whole call, waits and retries included. Off by default:
+	// that is what the context is for.
+	Total time.Duration
+}
+
+func (t Timeouts) withDefaults() Timeouts {
+	def := func(d *time.Duration, value time.Duration) {
+		switch {
+		case *d == 0:
+			*d = value
+		case *d < 0:
+			*d = 0 // from here on 0 means off
+		}
+	}
+	def(&t.Dial, 10*time.Second)
+	def(&t.TLS, 10*time.Second)
+	def(&t.FirstByte, 120*time.Second)
+	def(&t.StreamIdle, 180*time.Second)
+	def(&t.Total, 0)
+	return t
+}
+
+func (t Timeouts) check() error {
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{{"Dial", t.Dial}, {"TLS", t.TLS}, {"FirstByte", t.FirstByte}, {"StreamIdle", t.StreamIdle}, {"Total", t.Total}} {
+		if d.value < 0 && d.value != NoTimeout {
+			return &ConfigError{Field: "Timeouts." + d.name, Problem: "is negative: use a positive duration, 0 for the default or NoTimeout"}
+		}
+	}
+	return nil
+}
