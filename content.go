@@ -114,7 +114,7 @@ func (f *fields) decodeContent(p *Content) {
 		}
 		return
 	}
-	*p = Content{} // an empty array is not the same as none
+	*p = Content{} // an empty array is not an absent one
 	f.array(func(int) {
 		if b := f.decodeBlock(); b != nil {
 			*p = append(*p, b)

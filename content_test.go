@@ -297,7 +297,7 @@ func TestAStringIsShorthandForOneTextBlock(t *testing.T) {
 	for in, want := range map[string]claude.Content{
 		`"Hi\n"`: {claude.Text("Hi\n")},
 		`""`:     nil,
-		`[]`:     nil,
+		`[]`:     {},
 	} {
 		var c claude.Content
 		require.NoError(t, json.Unmarshal([]byte(in), &c))

@@ -129,7 +129,8 @@ type Request struct {
 	// here is a [*ConfigError]. See [WithBeta].
 	Extra Extra
 
-	stream bool // set by the client, and by the decoding of a raw body
+	stream   bool // set by the client, and by the decoding of a raw body
+	counting bool // for count_tokens, which takes no max_tokens
 }
 
 func (r *Request) fields(f *fields) {

@@ -98,6 +98,9 @@ type ToolOptions struct {
 	Strict         bool     // guarantee that inputs match the schema
 }
 
+// options finds the options of any tool that has them.
+func (o *ToolOptions) options() *ToolOptions { return o }
+
 func (o *ToolOptions) fields(f *fields) {
 	sub(f, "cache_control", &o.CacheControl)
 	texts(f, "allowed_callers", &o.AllowedCallers)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
@@ -253,15 +254,8 @@ func (d *Decoder) StringIs(s string) bool {
 
 // unescape reads a string from start whose first byte to care about is at i.
 func (d *Decoder) unescape(start, i int) string {
-	// One look ahead finds the length, so that the copy is allocated once.
-	end := i
-	for end < len(d.data) && d.data[end] != '"' {
-		if d.data[end] == '\\' {
-			end++
-		}
-		end = skipPlain(d.data, min(end+1, len(d.data)))
-	}
-	out := make([]byte, 0, min(end, len(d.data))-start)
+	// The length is found first, so that the copy is allocated once.
+	out := make([]byte, 0, closing(d.data, i)-start)
 	for {
 		out = append(out, d.data[start:i]...)
 		if i == len(d.data) {
@@ -281,15 +275,45 @@ func (d *Decoder) unescape(start, i int) string {
 			d.want("no control character in a string")
 			return ""
 		}
-		var ok bool
-		if out, i, ok = d.escape(out, i); !ok {
-			d.pos = i
-			d.want("a valid escape sequence")
-			return ""
+		if i+1 < len(d.data) && simple[d.data[i+1]] != 0 {
+			out = append(out, simple[d.data[i+1]])
+			i += 2
+		} else {
+			var ok bool
+			if out, i, ok = d.escape(out, i); !ok {
+				d.pos = i
+				d.want("a valid escape sequence")
+				return ""
+			}
 		}
 		start = i
 		i = skipPlain(d.data, i)
 	}
+}
+
+// closing returns the index of the first quote from i on that no backslash
+// escapes, or len(s). No escape sequence begins before i.
+func closing(s string, i int) int {
+	for from := i; ; {
+		n := strings.IndexByte(s[from:], '"')
+		if n < 0 {
+			return len(s)
+		}
+		quote := from + n
+		slashes := 0
+		for quote-slashes > i && s[quote-slashes-1] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return quote
+		}
+		from = quote + 1
+	}
+}
+
+// simple has what a letter means behind a backslash.
+var simple = [256]byte{
+	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
 }
 
 // escape appends the character of the escape sequence at i and returns the index
@@ -298,20 +322,10 @@ func (d *Decoder) escape(out []byte, i int) ([]byte, int, bool) {
 	if i+1 >= len(d.data) {
 		return out, i, false
 	}
-	switch c := d.data[i+1]; c {
-	case '"', '\\', '/':
-		return append(out, c), i + 2, true
-	case 'b':
-		return append(out, '\b'), i + 2, true
-	case 'f':
-		return append(out, '\f'), i + 2, true
-	case 'n':
-		return append(out, '\n'), i + 2, true
-	case 'r':
-		return append(out, '\r'), i + 2, true
-	case 't':
-		return append(out, '\t'), i + 2, true
-	case 'u':
+	switch c := d.data[i+1]; {
+	case simple[c] != 0:
+		return append(out, simple[c]), i + 2, true
+	case c == 'u':
 		r, ok := hex4(d.data, i+2)
 		if !ok {
 			return out, i, false

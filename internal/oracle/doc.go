@@ -1,0 +1,4 @@
+// Package oracle checks the requests and answers of package sample against
+// Anthropic's OpenAPI document. It is a module of its own, so that the library
+// does not require a JSON Schema compiler. All of it is in the tests.
+package oracle
