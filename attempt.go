@@ -63,6 +63,8 @@ type attemptState struct {
 	limits Timeouts
 	cancel context.CancelCauseFunc
 	trace  httptrace.ClientTrace
+	up     sentBody       // the request's body; here to be allocated with the rest
+	down   progressReader // the answer's body; likewise
 
 	sent *sentHeader // collects the headers for the log; nil where nobody asked
 
@@ -354,7 +356,8 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, ou
 	if body == nil {
 		a.read = true
 	} else {
-		req.Body, req.ContentLength = &sentBody{body, a}, c.length
+		a.up = sentBody{body, a}
+		req.Body, req.ContentLength = &a.up, c.length
 		// Lets net/http replay the request where it provably was not looked at.
 		req.GetBody = func() (io.ReadCloser, error) {
 			again, err := c.openBody()
@@ -406,7 +409,8 @@ func (a *attemptState) readAnswer(o *observation, c *call, resp *http.Response) 
 		return
 	}
 	defer func() { _ = resp.Body.Close() }() // read to its end, the connection stays usable
-	body, limit, length := io.Reader(&progressReader{resp.Body, a}), int64(maxAnswer), resp.ContentLength
+	a.down = progressReader{resp.Body, a}
+	body, limit, length := io.Reader(&a.down), int64(maxAnswer), resp.ContentLength
 	if o.status >= 300 {
 		limit, length = maxErrorBody, min(length, maxErrorBody)
 	}

@@ -237,9 +237,7 @@ func (s *MessageService) Create(ctx context.Context, request Request, options ..
 // https://platform.claude.com/docs/en/api/messages-count-tokens
 func (s *MessageService) CountTokens(ctx context.Context, request Request, options ...CallOption) (int, error) {
 	const op = "messages.count_tokens"
-	if request.MaxTokens == 0 {
-		request.WarmCache = true // not sent, so not needed
-	}
+	request.counting = true
 	c, err := s.client.prepareBody(ctx, op, s.client.url("/messages/count_tokens"), &request, countRequest{&request}, options)
 	if err != nil {
 		return 0, err
