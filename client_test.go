@@ -30,6 +30,8 @@ var hello = claude.Request{
 	Messages:  []claude.Message{claude.UserText("Hello")},
 }
 
+var says = fakeapi.Says("hi")
+
 // clean empties the environment of everything New reads.
 func clean(t *testing.T) {
 	t.Helper()

@@ -109,6 +109,8 @@ func text[T ~string](f *fields, name string, p *T, must bool) {
 // where the API wants null.
 func textOrNull(f *fields, name string, p **string) {
 	switch {
+	case f.enc == nil && f.key == name && !f.hit && f.dec.Null():
+		f.hit = true
 	case f.enc == nil:
 		if f.mine(name, optional) {
 			*p = new(f.dec.String())

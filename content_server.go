@@ -202,8 +202,8 @@ type CodeExecutionResult struct {
 }
 
 func (r *CodeExecutionResult) fields(f *fields) {
-	encrypted := r.Type == "encrypted_code_execution_result"
 	text(f, "type", &r.Type, required)
+	encrypted := r.Type == "encrypted_code_execution_result"
 	text(f, "stdout", &r.Stdout, r.Type != "" && !encrypted)
 	text(f, "encrypted_stdout", &r.EncryptedStdout, encrypted)
 	text(f, "stderr", &r.Stderr, required)

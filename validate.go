@@ -124,7 +124,7 @@ func CheckJSON(body []byte, version string) []Problem {
 		if broken[fault.path] {
 			continue
 		}
-		broken[fault.path] = true
+		broken[fault.path] = fault.kind != unknownMember
 		c.reportFault(fault)
 	}
 	formal := len(c.problems)

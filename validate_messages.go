@@ -544,19 +544,19 @@ func word(s string, dash bool) bool {
 // checkCaching checks the breakpoints of the prompt cache, in the order tools,
 // system, messages.
 func (c *checker) checkCaching() {
-	k := cacheCheck{c: c}
+	var k cacheCheck
 	if r := c.r; r.CacheControl != nil {
 		k.automatic = r.CacheControl
-		k.ttl(r.CacheControl, "cache_control")
+		c.checkTTL(r.CacheControl, "cache_control")
 	}
 	for i, t := range c.r.Tools {
 		if cc := toolCache(t); cc != nil {
-			k.mark(cc, index("tools", i))
+			c.markCache(&k, cc, index("tools", i))
 		}
 	}
 	for i, b := range c.r.System {
 		if cc := blockCache(b); cc != nil {
-			k.mark(cc, index("system", i))
+			c.markCache(&k, cc, index("system", i))
 		}
 	}
 	for i := range c.r.Messages {
@@ -568,12 +568,12 @@ func (c *checker) checkCaching() {
 						if r.CacheControl != nil {
 							c.report("R137", path+".cache_control", "stands inside a result that has one too", "keep one of them")
 						}
-						k.mark(cc, path)
+						c.markCache(&k, cc, path)
 					}
 				}
 			}
 			if cc := blockCache(b); cc != nil {
-				k.mark(cc, blockPath(i, j))
+				c.markCache(&k, cc, blockPath(i, j))
 				k.last = cc
 			} else {
 				k.last = nil
@@ -597,7 +597,6 @@ func (c *checker) checkCaching() {
 
 // cacheCheck goes over the cache breakpoints of a request.
 type cacheCheck struct {
-	c         *checker
 	count     int
 	fifth     string // path of the first one too many
 	short     bool   // one of five minutes was seen
@@ -605,22 +604,22 @@ type cacheCheck struct {
 	last      *CacheControl
 }
 
-func (k *cacheCheck) mark(cc *CacheControl, path string) {
+func (c *checker) markCache(k *cacheCheck, cc *CacheControl, path string) {
 	k.count++
 	if k.count == 5 {
 		k.fifth = path + ".cache_control"
 	}
-	k.ttl(cc, path+".cache_control")
+	c.checkTTL(cc, path+".cache_control")
 	if cc.TTL.or5m() == Cache5m {
 		k.short = true
 	} else if k.short {
-		k.c.report("R135", path+".cache_control.ttl", "1h comes after a breakpoint of 5m", "put the longer-lived ones first")
+		c.report("R135", path+".cache_control.ttl", "1h comes after a breakpoint of 5m", "put the longer-lived ones first")
 	}
 }
 
-func (k *cacheCheck) ttl(cc *CacheControl, path string) {
+func (c *checker) checkTTL(cc *CacheControl, path string) {
 	if cc.TTL != "" && cc.TTL != Cache5m && cc.TTL != Cache1h {
-		k.c.report("R134", path+".ttl", "is neither 5m nor 1h", "set one of them")
+		c.report("R134", path+".ttl", "is neither 5m nor 1h", "set one of them")
 	}
 }
 

@@ -265,6 +265,7 @@ func toolDefinitions() map[string]claude.Request {
 		AllowedCallers: []string{"direct", "code_execution_20250825"}, DeferLoading: true, Strict: true,
 	}
 	cached := weather()
+	cached.Name = "get_forecast"
 	cached.CacheControl = hour()
 	common := claude.ToolOptions{CacheControl: hour(), AllowedCallers: []string{"direct"}, Strict: true}
 	where := &claude.UserLocation{City: "Bern", Region: "Bern", Country: "CH", Timezone: "Europe/Zurich"}
