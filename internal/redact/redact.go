@@ -8,6 +8,7 @@ package redact
 import (
 	"net/http"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -44,16 +45,17 @@ func Line(s string, limit int) string {
 	if slack := limit + 4096; len(s) > slack {
 		s = s[:slack]
 	}
-	s = Text(s)
+	// Before the masking: what is dropped must not have hidden a secret from it.
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\r' || r == '\t':
 			return ' '
-		case r < 0x20 || r == 0x7f || r == utf8.RuneError:
+		case unicode.IsControl(r) || r == utf8.RuneError:
 			return -1
 		}
 		return r
 	}, s)
+	s = Text(s)
 	return Cut(s, limit)
 }
 
