@@ -238,10 +238,6 @@ func TestAdviceHoldsNoSecret(t *testing.T) {
 // errorsDoc is docs/errors.md, as the tables say it.
 func errorsDoc(t *testing.T) string {
 	t.Helper()
-	retried := map[retryRule]string{
-		retryNever: "no", retryAlways: "yes", retryTemporary: "if temporary", retryOnce: "once",
-		retryFresh: "once, at once, on a fresh connection", retryKey: "once, if the credential has changed",
-	}
 	breaker := map[breakerRule]string{breakerNeutral: "neutral", breakerFailure: "failure", breakerTemporary: "failure, if temporary"}
 	ran := map[Processed]string{NotSent: "no", Rejected: "no", Ambiguous: "maybe", Ran: "yes"}
 
@@ -268,11 +264,11 @@ first line stands in the last column.
 	cell := strings.NewReplacer("|", `\|`, "<", "&lt;", "*", `\*`)
 	for _, c := range declaredClasses(t) {
 		row, a := classes[c.class], Explain(c.class)
-		require.NotEmpty(t, retried[row.retry])
+		require.NotEmpty(t, retriedWords[row.retry])
 		require.NotEmpty(t, breaker[row.breaker])
 		require.NotEmpty(t, ran[row.processed])
 		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s | %s | %s |\n", c.class, c.name, a.Who,
-			retried[row.retry], breaker[row.breaker], ran[row.processed], cell.Replace(a.Actions[0]))
+			retriedWords[row.retry], breaker[row.breaker], ran[row.processed], cell.Replace(a.Actions[0]))
 		families[row.family] = append(families[row.family], "`"+string(c.class)+"`")
 	}
 	fmt.Fprintf(&b, "\nTwo families stand for several classes in `errors.Is`: `ErrNetwork` for %s; `ErrServer` for %s.\n",
@@ -282,12 +278,43 @@ first line stands in the last column.
 }
 
 func TestErrorsDoc(t *testing.T) {
-	const path = "docs/errors.md"
-	want := errorsDoc(t)
-	if *updateDocs {
-		require.NoError(t, os.WriteFile(path, []byte(want), 0o600))
-	}
-	got, err := os.ReadFile(path)
+	keep(t, "docs/errors.md", func(string) string { return errorsDoc(t) })
+}
+
+// The README shows the same tables in short, between two marks.
+func TestErrorsDocInTheReadme(t *testing.T) {
+	keep(t, "README.md", func(readme string) string {
+		const begin, end = "<!-- classes -->\n", "<!-- /classes -->"
+		before, rest, ok := strings.Cut(readme, begin)
+		require.True(t, ok)
+		_, after, ok := strings.Cut(rest, end)
+		require.True(t, ok)
+		var b strings.Builder
+		b.WriteString("| class | whose | tried again | what happened |\n| --- | --- | --- | --- |\n")
+		for _, c := range declaredClasses(t) {
+			a := Explain(c.class)
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", c.class, a.Who, retriedWords[classes[c.class].retry], a.Summary)
+		}
+		return before + begin + b.String() + end + after
+	})
+}
+
+// keep compares a document with what it should be, or rewrites it.
+func keep(t *testing.T, path string, want func(got string) string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
 	require.NoError(t, err)
-	assert.Equal(t, want, strings.ReplaceAll(string(got), "\r\n", "\n"), "run: go test -run TestErrorsDoc -update .")
+	got := strings.ReplaceAll(string(data), "\r\n", "\n")
+	wanted := want(got)
+	if *updateDocs {
+		require.NoError(t, os.WriteFile(path, []byte(wanted), 0o644)) //nolint:gosec // a document of the repository
+		return
+	}
+	assert.Equal(t, wanted, got, "run: go test -run TestErrorsDoc -update .")
+}
+
+// retriedWords says in words what a retry rule does.
+var retriedWords = map[retryRule]string{
+	retryNever: "no", retryAlways: "yes", retryTemporary: "if temporary", retryOnce: "once",
+	retryFresh: "once, at once, on a fresh connection", retryKey: "once, if the credential has changed",
 }
