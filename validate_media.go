@@ -3,6 +3,7 @@ package claude
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Limits of images.
@@ -28,7 +29,7 @@ func (c *checker) checkImage(b *ImageBlock, path string) {
 			known = false
 			c.report("R082", path+".source.media_type", "is not the type of an image the API reads", "set image/jpeg, image/png, image/gif or image/webp, and convert other images")
 		}
-		if !c.checkBase64(s.Data, path+".source.data", "image") {
+		if !c.checkBase64(s.Data, path, "image") {
 			return
 		}
 		if n := len(s.Data); n > maxImageData {
@@ -50,8 +51,8 @@ func (c *checker) checkImage(b *ImageBlock, path string) {
 }
 
 func (c *checker) checkDocument(b *DocumentBlock, path string) {
-	c.checkText(b.Title, path+".title")
-	c.checkText(b.Context, path+".context")
+	c.checkDocumentText(b.Title, path, ".title")
+	c.checkDocumentText(b.Context, path, ".context")
 	s := b.Source
 	if !c.checkSource(s, path) {
 		return
@@ -60,15 +61,22 @@ func (c *checker) checkDocument(b *DocumentBlock, path string) {
 	case SourceURL:
 		c.checkSourceURL(s, path)
 	case SourceText:
-		c.checkText(s.Data, path+".source.data")
+		c.checkDocumentText(s.Data, path, ".source.data")
 	case SourceBase64:
 		pdf := s.MediaType == "application/pdf"
 		if !pdf {
 			c.report("R094", path+".source.media_type", "is not application/pdf", "send text through TextSource, images as an ImageBlock, and convert the rest")
 		}
-		if c.checkBase64(s.Data, path+".source.data", "PDF") && pdf && !base64Text(s.Data).has(0, "%PDF-") {
+		if c.checkBase64(s.Data, path, "PDF") && pdf && !base64Text(s.Data).has(0, "%PDF-") {
 			c.report("R095", path+".source.data", "does not start like a PDF", "send the bytes of the PDF file itself")
 		}
+	}
+}
+
+// checkDocumentText is checkText that spells out the path only if it must.
+func (c *checker) checkDocumentText(s, path, member string) {
+	if !utf8.ValidString(s) {
+		c.checkText(s, path+member)
 	}
 }
 
@@ -106,15 +114,16 @@ func isHTTPS(s string) bool {
 	return rest != "" && !strings.ContainsRune("/?#:", rune(rest[0]))
 }
 
-// checkBase64 reports whether data is what the API decodes.
+// checkBase64 reports whether the data of the block at path is what the API
+// decodes.
 func (c *checker) checkBase64(data, path, what string) bool {
 	if data == "" {
-		c.report("R085", path, "is an empty "+what, "send its bytes")
+		c.report("R085", path+".source.data", "is an empty "+what, "send its bytes")
 		return false
 	}
 	problem := base64Problem(data)
 	if problem != "" {
-		c.report("R084", path, problem, "encode the bytes with base64.StdEncoding, as Base64Source does")
+		c.report("R084", path+".source.data", problem, "encode the bytes with base64.StdEncoding, as Base64Source does")
 	}
 	return problem == ""
 }

@@ -281,8 +281,7 @@ func (s *schemaFacts) checkRequired(schema map[string]any, at *place) {
 	}
 }
 
-// refer follows a reference to find out whether it leads back to itself. The
-// target is gone over for that alone, if it is not among the definitions.
+// refer follows a reference to find out whether it leads back to itself.
 func (s *schemaFacts) refer(schema map[string]any, at *place) {
 	v, ok := schema["$ref"]
 	if !ok {

@@ -132,7 +132,7 @@ func (c *checker) checkCustomTool(t *CustomTool, path string) {
 	case !word(t.Name, true) || len(t.Name) > maxToolName:
 		c.report("R141", path+".name", "is not 1 to 128 letters, digits, _ and -", "rename the tool")
 	case len(t.Name) > safeToolName:
-		c.report("R141", path+".name", "is over 64 bytes, which some platforms refuse", "shorten it")
+		c.report("M141", path+".name", "is over 64 bytes, which some platforms refuse", "shorten it")
 	}
 	c.checkText(t.Description, path+".description")
 	path += ".input_schema"
@@ -216,7 +216,10 @@ func versionOf(typ string) string { return typ[strings.LastIndexByte(typ, '_')+1
 
 // throughCode reports whether a version of a web tool is called by code unless
 // told otherwise.
-func throughCode(typ string) bool { return versionOf(typ) >= "20260209" }
+func throughCode(typ string) bool {
+	version := versionOf(typ)
+	return version >= "20260209" && version < ":" // a date
+}
 
 // checkWebCallers checks that code that may call the newer web tools is new
 // enough.

@@ -80,7 +80,7 @@ func TestToolRules(t *testing.T) {
 		{"R140", "tools[0].name", toolRequest(namedTool(""))},
 		{"R141", "tools[0].name", toolRequest(namedTool("a b"))},
 		{"R141", "tools[0].name", toolRequest(namedTool(strings.Repeat("a", 129)))},
-		{"R141", "tools[0].name", toolRequest(namedTool(strings.Repeat("a", 65)))},
+		{"M141", "tools[0].name", toolRequest(namedTool(strings.Repeat("a", 65)))},
 		{"R001", "tools[0].description", toolRequest(&CustomTool{Name: "a", Description: "\xff", InputSchema: json.RawMessage(`{"type":"object"}`)})},
 		{"R142", "tools[1].name", toolRequest(namedTool("bash"), &BashTool{})},
 		{"R142", "tools[1].name", toolRequest(namedTool("a"), &UnknownTool{Name: "a", Raw: json.RawMessage(`{"name":"a"}`)})},
@@ -292,11 +292,10 @@ func TestBase64ProblemAgreesWithTheDecoder(t *testing.T) {
 	}
 }
 
-func TestLargeImageIsNotCopied(t *testing.T) {
+func TestLargeImageAllocatesNothing(t *testing.T) {
 	b := Image("image/png", append(pictures(t, 1, 1)["image/png"], make([]byte, 6<<20)...))
 	c := &checker{r: &Request{}}
-	// One small buffer for the header; the race detector may add to it.
-	assert.LessOrEqual(t, testing.AllocsPerRun(3, func() { c.checkImage(b, "p") }), 2.0)
+	assert.Zero(t, testing.AllocsPerRun(3, func() { c.checkImage(b, "p") }))
 	assert.Empty(t, c.problems)
 }
 

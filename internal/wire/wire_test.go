@@ -96,7 +96,7 @@ func TestNumbersAreWrittenAsJSON(t *testing.T) {
 		e.Int(math.MinInt64)
 		e.Int(0)
 		e.Float(0.7)
-		e.Float(-0.0)
+		e.Float(0)
 		e.Float(1e300)
 		e.Float(1e-9)
 		e.Float(3)
