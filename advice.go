@@ -295,7 +295,7 @@ func adviceFor(class Class, host string) Advice {
 			"The network changed, or a server was restarted.",
 		}
 		a.Actions = []string{
-			"Stream long answers, so that the connection is never silent for long.",
+			"Call again if doing it twice does no harm; the lost attempt may have run and been billed.",
 			"Have the idle limit of the proxy, NAT or firewall raised to ten minutes.",
 			try,
 			lookAtStatus,
@@ -310,7 +310,7 @@ func adviceFor(class Class, host string) Advice {
 			"Something on the way swallows packets or holds the answer back.",
 		}
 		a.Actions = []string{
-			"Stream long answers, or ask for less with a smaller MaxTokens.",
+			"Ask for less with a smaller MaxTokens, or raise the limit in Timeouts that ran out.",
 			"If the answers simply take long: raise FirstByte or StreamIdle with claude.WithTimeouts.",
 			lookAtStatus,
 			try,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"time"
 
 	"github.com/steadfast-go/claude"
@@ -105,4 +107,39 @@ func ExampleToolResults() {
 	answer := claude.ToolResults(call.Result("12 degrees, rain"))
 	fmt.Println(answer.Role, len(answer.Content))
 	// Output: user 1
+}
+
+func ExampleValidate() {
+	err := claude.Validate(claude.Request{Model: claude.ModelSonnet5_5, MaxTokens: 64}, claude.Version20261021)
+	fmt.Println(err)
+	// Output: 1 problem: messages: holds no message; add at least one user message (R014)
+}
+
+func ExampleCheckJSON() {
+	body := `{"model":"claude-3-opus-20240229","max_tokens":1,"messages":[{"role":"user","content":"hi"}]}`
+	for _, p := range claude.CheckJSON([]byte(body), claude.Version20230601) {
+		fmt.Println(p.Severity, p.Path, p.Rule)
+	}
+	// Output: warning model M001
+}
+
+func ExampleLogPolicy() {
+	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		switch a.Key {
+		case "msg", "method", "status", "body":
+			return a
+		}
+		return slog.Attr{}
+	}}))
+	client, _ := claude.New(
+		claude.WithAPIKey("sk-ant-not-a-real-key"),
+		claude.WithRoundTripper(fakeapi.NewScript(fakeapi.Step{Body: `{"input_tokens":8}`})),
+		claude.WithLogger(log),
+		claude.WithLogging(claude.LogPolicy{Bodies: true, MaxBody: 40}),
+	)
+	_, _ = client.Messages.CountTokens(context.Background(), hello)
+	// Output:
+	// msg="claude request" method=POST body="{\"model\":\"claude-sonnet-5-5\",\"messages\":…"
+	// msg="claude response" status=200 body="{\"input_tokens\":8}"
+	// msg="claude call"
 }
