@@ -123,7 +123,7 @@ const (
 // curlLine is a call of the API without this package. The host is part of a
 // command that people will paste, so anything but a plain host is left out.
 func curlLine(host string) string {
-	return "curl -v https://" + plainHost(host) + `/v1/messages -H "x-api-key: $ANTHROPIC_API_KEY" -H "anthropic-version: 2023-06-01" -H "content-type: application/json" -d '{"model":"claude-haiku-5-5","max_tokens":16,"messages":[{"role":"user","content":"Hello"}]}'`
+	return "curl -v https://" + plainHost(host) + `/v1/messages -H "x-api-key: $ANTHROPIC_API_KEY" -H "anthropic-version: 2026-10-21" -H "content-type: application/json" -d '{"model":"claude-haiku-5-5","max_tokens":16,"messages":[{"role":"user","content":"Hello"}]}'`
 }
 
 func plainHost(host string) string {
@@ -478,6 +478,7 @@ func adviceFor(class Class, host string) Advice {
 		a.Actions = []string{
 			"Wait until RetryAt if it is set, else a minute, and make fewer calls at a time.",
 			sameOrgNoUse,
+			"See which limit it is in the answer's anthropic-ratelimit-* headers (APIError.Header): the one with nothing remaining.",
 			"See your limits and ask for higher ones at " + pageLimits,
 			"Need less: prompt caching, a smaller MaxTokens, a smaller model, or message batches for what can wait.",
 		}
@@ -717,16 +718,82 @@ func (a *Advice) refineAPI(e *APIError) {
 	case e.Status == 404 && foreign:
 		a.cause("The answer carries no request id, so it is probably not the API's: the base URL or its path is wrong.")
 		a.first(checkBaseURL)
-	case e.Code == "token_expired":
+	case e.Code == "token_expired" && a.Class == ErrAuthentication:
 		a.Summary = "The access token has expired."
 		a.first("Get a fresh token; with claude.WithCredential the client asks for the current one at each call.")
 	}
-	switch a.Class {
-	case ErrInvalidRequest, ErrContextTooLong, ErrTooLarge, ErrAuthentication, ErrBilling, ErrPermission, ErrNotFound, ErrConflict, ErrRateLimit, ErrBlocked, ErrGateway:
-		if e.Message != "" {
-			a.cause("The answer says: " + shown(e.Message))
+	a.refineCode(e)
+	a.refineMessage(e)
+	if e.RetryAfter > 0 {
+		a.Retry += " The server asked to wait " + e.RetryAfter.String() + "."
+	}
+}
+
+// refineCode goes by the API's machine-readable code.
+func (a *Advice) refineCode(e *APIError) {
+	switch e.Code {
+	case "image_dimensions_too_large":
+		a.cause("An image has too many pixels; a bad image in the history fails every later call too.")
+		a.first("Scale the image down to at most 8000 pixels a side, 2000 where a request holds many images.")
+	case "oauth_scope_insufficient":
+		a.first("Get a token with the scope that this call needs, or use an API key: " + pageKeys)
+	case "oauth_not_allowed_for_organization":
+		a.first("Use an API key, since the organisation does not allow OAuth tokens: " + pageKeys)
+	case "enforced_spend_limit_reached", "contract_spend_limit_reached", "linked_organization_spend_limit_reached":
+		a.cause("A spend limit is reached; the credit may be fine.")
+		a.first("Raise the spend limit, also that of the workspace, at " + pageLimits)
+	case "linked_organization_billing_unavailable":
+		a.first("Ask whoever manages the linked organisation to mend its billing: " + pageBilling)
+	case "ramp_limit_exceeded":
+		a.cause("The traffic rose too fast; the limit for a minute may not be reached.")
+	case "file_expired":
+		a.first("Upload the file again and use its new id.")
+	case "":
+	default:
+		if isCode(e.Code) {
+			a.cause("The API's code for it is " + e.Code + ".")
 		}
 	}
+}
+
+// refineMessage takes from the API's message what has a known form. The message
+// itself is not shown: it may quote the prompt, and a model may read the advice.
+func (a *Advice) refineMessage(e *APIError) {
+	if e.shape != shapeEnvelope {
+		return
+	}
+	head, rest, colon := strings.Cut(e.Message, ": ")
+	switch {
+	case strings.HasPrefix(e.Message, "OAuth authentication is currently not supported"):
+		a.cause("An OAuth token was sent without the beta header it needs.")
+		a.first(`Add the header anthropic-beta: oauth-2025-04-20 with claude.WithBeta("oauth-2025-04-20"), or use an API key.`)
+	case !colon:
+	case a.Class == ErrNotFound && head == "model":
+		a.cause("It is the model that the API does not know.")
+	case a.Class == ErrContextTooLong:
+		var have, most int
+		if n, _ := fmt.Sscanf(rest, "%d tokens > %d maximum", &have, &most); n == 2 {
+			a.cause(fmt.Sprintf("The prompt has %d tokens, and the model takes %d.", have, most))
+		}
+	case a.Class == ErrInvalidRequest && isPath(head):
+		a.cause("It is about " + shown(head) + " of the request.")
+	}
+}
+
+// isCode reports whether s looks like one of the API's codes, and like nothing
+// that could be a secret or a sentence.
+func isCode(s string) bool {
+	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") == ""
+}
+
+// isPath reports whether s is a path such as messages.0.content.
+func isPath(s string) bool {
+	name, _, _ := strings.Cut(s, ".")
+	switch name {
+	case "model", "max_tokens", "messages", "system", "tools", "tool_choice", "thinking", "temperature", "top_p", "top_k", "metadata", "output_config", "stop_sequences", "container":
+		return len(s) <= 128 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") == ""
+	}
+	return false
 }
 
 func (a *Advice) refineResponse(e *ResponseError) {

@@ -26,13 +26,14 @@ const plantedKey = "sk-ant-api03-planted-0123456789"
 type namedClass struct {
 	name  string
 	class Class
+	when  string // the constant's doc comment
 }
 
 // declaredClasses reads the class constants from the source, so that none can be
 // forgotten. Families are left out: no failure has one as its class.
 func declaredClasses(t *testing.T) []namedClass {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "class.go", nil, parser.SkipObjectResolution)
+	file, err := parser.ParseFile(token.NewFileSet(), "class.go", nil, parser.SkipObjectResolution|parser.ParseComments)
 	require.NoError(t, err)
 	var all []namedClass
 	for _, decl := range file.Decls {
@@ -50,12 +51,20 @@ func declaredClasses(t *testing.T) []namedClass {
 			text, err := strconv.Unquote(lit.Value)
 			require.NoError(t, err)
 			if class := Class(text); class != ErrNetwork && class != ErrServer {
-				all = append(all, namedClass{value.Names[0].Name, class})
+				name := value.Names[0].Name
+				all = append(all, namedClass{name, class, raisedWhen(name, value.Doc.Text())})
 			}
 		}
 	}
 	require.Greater(t, len(all), 30)
 	return all
+}
+
+// raisedWhen is a class's doc comment, less "ErrX is" and the marks of links.
+func raisedWhen(name, doc string) string {
+	doc = strings.Join(strings.Fields(strings.TrimPrefix(doc, name+" is ")), " ")
+	doc = strings.NewReplacer("[", "`", "]", "`").Replace(strings.TrimSuffix(doc, "."))
+	return doc
 }
 
 func TestEveryClassHasAdviceAndARow(t *testing.T) {
@@ -64,6 +73,7 @@ func TestEveryClassHasAdviceAndARow(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			assert.Contains(t, classes, c.class, "no row in the class table")
 			assert.NotEmpty(t, classes[c.class].processed)
+			assert.NotEmpty(t, c.when, "no doc comment")
 
 			a := Explain(&CallError{Op: "messages.create", Class: c.class})
 			assert.Equal(t, c.class, a.Class)
@@ -136,7 +146,7 @@ func TestAdviceSays(t *testing.T) {
 		ErrBilling:            {pageBilling, pageLimits},
 		ErrNotFound:           {pageModels, pageDeprecations},
 		ErrRegion:             {pageCountries, "egress", "VPN", "cf-ray"},
-		ErrRateLimit:          {"per organisation", pageLimits, pageRateLimits},
+		ErrRateLimit:          {"per organisation", "anthropic-ratelimit-", pageLimits, pageRateLimits},
 		ErrOverloaded:         {"not a limit of your account", pageStatus},
 		ErrInternal:           {pageStatus, pageErrors},
 		ErrBlocked:            {"portal", "filter", "ANTHROPIC_BASE_URL"},
@@ -180,10 +190,19 @@ func TestRefinements(t *testing.T) {
 		{"redirect", &ResponseError{class: ErrRedirect, Location: "https://login.example/"}, "", []string{"https://login.example/"}, nil},
 		{"page", &ResponseError{Problem: "an HTML page in place of an answer"}, "ANTHROPIC_BASE_URL", []string{"an HTML page in place of an answer"}, nil},
 		{"config", &ConfigError{Field: "ANTHROPIC_API_KEY", Problem: "holds a newline"}, "ANTHROPIC_API_KEY: holds a newline", nil, nil},
-		{"404 of the API", &APIError{Status: 404, Type: "not_found_error", RequestID: "req_1", Message: "model: claude-x"}, "Compare the model", []string{"The answer says: model: claude-x"}, nil},
+		{"404 of the API", &APIError{Status: 404, Type: "not_found_error", RequestID: "req_1", Message: "model: claude-x"}, "Compare the model", []string{"the model that the API does not know"}, []string{"claude-x"}},
 		{"404 of something else", &APIError{Status: 404, Type: "not_found_error"}, "ANTHROPIC_BASE_URL", []string{"no request id"}, nil},
-		{"404 page", &APIError{Status: 404, Message: "nginx", shape: shapeForeign}, "ANTHROPIC_BASE_URL", []string{"nginx"}, nil},
+		{"404 page", &APIError{Status: 404, Message: "nginx", shape: shapeForeign}, "ANTHROPIC_BASE_URL", []string{"no request id"}, []string{"nginx"}},
 		{"expired token", &APIError{Status: 401, Code: "token_expired", RequestID: "req_1"}, "fresh token", []string{"has expired"}, nil},
+		{"image", &APIError{Status: 400, Type: "invalid_request_error", Code: "image_dimensions_too_large", RequestID: "req_1"}, "Scale the image", nil, nil},
+		{"place in the request", &APIError{Status: 400, Type: "invalid_request_error", RequestID: "req_1", Message: "messages.0.content.1: my prompt is bad"}, "", []string{"messages.0.content.1"}, []string{"my prompt"}},
+		{"a sentence is no place", &APIError{Status: 400, Type: "invalid_request_error", RequestID: "req_1", Message: "my prompt: bad"}, "", nil, []string{"my prompt"}},
+		{"prompt too long", &APIError{Status: 400, Type: "invalid_request_error", RequestID: "req_1", Message: "prompt is too long: 212164 tokens > 199999 maximum"}, "Shorten", []string{"212164", "199999"}, nil},
+		{"OAuth without beta", &APIError{Status: 401, Type: "authentication_error", RequestID: "req_1", Message: "OAuth authentication is currently not supported."}, "oauth-2025-04-20", nil, nil},
+		{"OAuth without scope", &APIError{Status: 403, Type: "permission_error", Code: "oauth_scope_insufficient", RequestID: "req_1"}, "scope", nil, nil},
+		{"spend limit", &APIError{Status: 429, Type: "rate_limit_error", Code: "enforced_spend_limit_reached", RequestID: "req_1"}, pageLimits, []string{"credit may be fine"}, nil},
+		{"another code", &APIError{Status: 400, Type: "invalid_request_error", Code: "tool_name_conflict", RequestID: "req_1"}, "", []string{"tool_name_conflict"}, nil},
+		{"RetryAfter without a call", &APIError{Status: 429, Type: "rate_limit_error", RetryAfter: 7 * time.Second}, "", []string{"asked to wait 7s"}, nil},
 		{"validation", &ValidationError{Problems: []Problem{
 			{Path: "model", Fix: "set it"}, {Path: "b", Message: "is wrong"}, {Path: "c", Fix: "c"}, {Path: "d", Fix: "d"}, {Path: "e", Fix: "e"}, {Path: "sixth", Fix: "f"}, {Path: "g", Fix: "g"},
 		}}, "model: set it", []string{"b: is wrong", "Correct 2 more"}, []string{"sixth"}},
@@ -257,8 +276,8 @@ first line stands in the last column.
 - **may have run**: whether the request may have run and been billed. A single failure may
   know better: see ` + "`CallError.Processed`" + `.
 
-| class | constant | whose | retried | breaker | may have run | first action |
-| --- | --- | --- | --- | --- | --- | --- |
+| class | constant | raised when | whose | retried | breaker | may have run | first action |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 `)
 	families := map[Class][]string{}
 	cell := strings.NewReplacer("|", `\|`, "<", "&lt;", "*", `\*`)
@@ -267,7 +286,7 @@ first line stands in the last column.
 		require.NotEmpty(t, retriedWords[row.retry])
 		require.NotEmpty(t, breaker[row.breaker])
 		require.NotEmpty(t, ran[row.processed])
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s | %s | %s |\n", c.class, c.name, a.Who,
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s | %s | %s | %s |\n", c.class, c.name, cell.Replace(c.when), a.Who,
 			retriedWords[row.retry], breaker[row.breaker], ran[row.processed], cell.Replace(a.Actions[0]))
 		families[row.family] = append(families[row.family], "`"+string(c.class)+"`")
 	}

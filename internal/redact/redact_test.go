@@ -23,6 +23,8 @@ func TestText(t *testing.T) {
 		"token":               {"sk-ant-oat01-abcdefgh", redact.Mask},
 		"another provider's":  {"sk-proj-abcdefgh", redact.Mask},
 		"sk- inside a word":   {"risk-assessment", "risk-assessment"},
+		"sk- in longer words": {"task-force-something-long", "task-force-something-long"},
+		"bearer of bad news":  {"bearer of bad news", "bearer of bad news"},
 		"short after prefix":  {"sk-ant-abc", "sk-ant-abc"},
 		"bearer":              {"Authorization: Bearer abc.def~ghi==", "Authorization: Bearer " + redact.Mask},
 		"bearer, odd case":    {"bEARER  abcdefgh", "bEARER  " + redact.Mask},
