@@ -63,8 +63,10 @@ type attemptState struct {
 	limits Timeouts
 	cancel context.CancelCauseFunc
 	trace  httptrace.ClientTrace
-	up     sentBody       // the request's body; here to be allocated with the rest
-	down   progressReader // the answer's body; likewise
+	last   context.CancelFunc // ends a raw call together with its last attempt; may be nil
+
+	up   sentBody       // the request's body; here to be allocated with the rest
+	down progressReader // the answer's body; likewise
 
 	sent *sentHeader // collects the headers for the log; nil where nobody asked
 
@@ -76,6 +78,7 @@ type attemptState struct {
 	stage   Stage
 	addr    string
 	proxied bool
+	ours    bool // the base is one of ours
 	reused  bool
 	wrote   bool
 	hooked  bool // the base calls our hooks
@@ -107,7 +110,13 @@ func (a *attemptState) start(ctx context.Context, dials bool) context.Context {
 			stage = StageProxy
 		}
 		a.mu.Unlock()
-		a.enter(stage, hostPort, "Dial", a.limits.Dial)
+		if dials || a.ours {
+			// The dial itself says when it begins; until then it may be a queue
+			// of the base's that we stand in.
+			a.enter(stage, hostPort, "FirstByte", a.limits.FirstByte)
+		} else {
+			a.enter(stage, hostPort, "Dial", a.limits.Dial)
+		}
 	}
 	a.trace.TLSHandshakeStart = func() { a.enter(StageTLS, "", "TLS", a.limits.TLS) }
 	a.trace.GotConn = func(i httptrace.GotConnInfo) {
@@ -204,11 +213,15 @@ func (a *attemptState) progress() {
 func (a *attemptState) end() {
 	a.mu.Lock()
 	a.ended = true
+	last := a.last
 	if a.timer != nil {
 		a.timer.Stop()
 	}
 	a.mu.Unlock()
 	a.cancel(nil)
+	if last != nil {
+		last()
+	}
 }
 
 // observe fills in what the attempt knows of itself.
@@ -269,7 +282,7 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int) outcome {
 	}
 	resp, err := t.send(req)
 
-	o := observation{err: err, call: c}
+	o := observation{err: err, call: c, secret: out.token.Secret.Reveal()}
 	if err != nil {
 		o.proxy = proxyOf(req, t.proxy)
 	}
@@ -294,6 +307,7 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int) outcome {
 	default:
 		out.resp = resp // the attempt ends with its body
 		resp.Body = &rawBody{ReadCloser: resp.Body, a: a}
+		a.arm("StreamIdle", 0)
 	}
 	t.finish(&out)
 	return out
@@ -312,8 +326,7 @@ func (t *Transport) finish(out *outcome) {
 	}
 }
 
-// send calls the base, which is the user's: a panic or a missing answer becomes
-// an error.
+// send calls the base, which may be the user's: a missing answer becomes an error.
 func (t *Transport) send(req *http.Request) (resp *http.Response, err error) {
 	resp, err = t.base.RoundTrip(req)
 	if err == nil && (resp == nil || resp.Body == nil) {
@@ -350,7 +363,7 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, ou
 		a.sent = &sentHeader{token: out.token}
 	}
 	req := http.Request{
-		Method: c.method, URL: c.url, Host: c.host, Header: header,
+		Method: c.method, URL: c.url, Host: c.host, Header: header, Close: c.close, Trailer: c.trailer,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
 	if body == nil {
@@ -358,15 +371,18 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, ou
 	} else {
 		a.up = sentBody{body, a}
 		req.Body, req.ContentLength = &a.up, c.length
-		// Lets net/http replay the request where it provably was not looked at.
-		req.GetBody = func() (io.ReadCloser, error) {
-			again, err := c.openBody()
-			if err != nil {
-				return nil, err
+		if !c.onceOnly {
+			// Lets net/http replay the request where it provably was not looked at.
+			req.GetBody = func() (io.ReadCloser, error) {
+				again, err := c.openBody()
+				if err != nil {
+					return nil, err
+				}
+				return &sentBody{again, a}, nil
 			}
-			return &sentBody{again, a}, nil
 		}
 	}
+	a.ours = t.ours
 	full := req.WithContext(a.start(ctx, t.dials))
 	if t.proxy != nil {
 		a.proxied = proxyOf(full, t.proxy) != ""
@@ -497,13 +513,25 @@ type rawBody struct {
 	a *attemptState
 }
 
+// release has cancel called when the attempt ends, or now if it has.
+func (b *rawBody) release(cancel context.CancelFunc) {
+	b.a.mu.Lock()
+	b.a.last = cancel
+	ended := b.a.ended
+	b.a.mu.Unlock()
+	if ended {
+		cancel()
+	}
+}
+
+// Read limits the silence of the server, not the pauses of the caller: the limit
+// runs only while a read waits.
 func (b *rawBody) Read(p []byte) (int, error) {
+	b.a.arm("StreamIdle", b.a.limits.StreamIdle)
 	n, err := b.ReadCloser.Read(p)
-	switch {
-	case err != nil:
+	b.a.arm("StreamIdle", 0)
+	if err != nil {
 		b.a.end()
-	case n > 0:
-		b.a.progress()
 	}
 	return n, err
 }

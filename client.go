@@ -90,6 +90,9 @@ func (c *Client) connect(cfg *config) error {
 	}
 	if !c.config.retrySet {
 		c.config.retry = c.transport.Retry
+		if n := c.config.attempts; n > 0 {
+			c.config.retry.MaxAttempts = n
+		}
 	}
 	if !c.config.limitSet {
 		c.config.timeouts = c.transport.Timeouts

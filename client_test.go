@@ -464,5 +464,8 @@ func TestASecretDoesNotShowItself(t *testing.T) {
 		assert.NotContains(t, shown, testKey)
 		assert.NotContains(t, shown, fmt.Sprintf("%x", testKey))
 	}
+	hidden := struct{ token claude.Token }{claude.Token{Secret: s}} // fmt asks no method of an unexported field
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", hidden, hidden, hidden), testKey)
 	assert.Equal(t, testKey, s.Reveal())
+	assert.Empty(t, claude.Secret{}.Reveal())
 }

@@ -13,13 +13,18 @@ import (
 // A Secret is a text that does not show itself: every way of printing it,
 // encoding it or logging it gives "[redacted]". Only [Secret.Reveal] gives it
 // away.
-type Secret struct{ value string }
+type Secret struct{ value *string } // a pointer: fmt reads unexported fields without asking Format
 
 // NewSecret returns a Secret.
-func NewSecret(value string) Secret { return Secret{value} }
+func NewSecret(value string) Secret { return Secret{&value} }
 
 // Reveal returns the text.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // String returns "[redacted]".
 func (s Secret) String() string { return redact.Mask }

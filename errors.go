@@ -185,6 +185,7 @@ type NetworkError struct {
 
 	class     Class
 	processed Processed
+	secret    string // the credential in use, to be kept out of the text
 }
 
 // Error returns the stage, the address and the cause, on one line, redacted.
@@ -203,7 +204,7 @@ func (e *NetworkError) Error() string {
 	if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
 	}
-	return redact.Line(b.String(), maxShown)
+	return redact.Line(b.String(), maxShown, e.secret)
 }
 
 // Unwrap returns the cause.

@@ -57,6 +57,8 @@ var answers = []struct {
 	{"520 empty", fakeapi.Step{Status: 520, Plain: true}, claude.ErrGateway},
 	{"522 of Cloudflare in JSON", fakeapi.Step{Status: 522, Plain: true, Header: map[string]string{"Content-Type": "application/json"}, Body: `{"type":"https://developers.cloudflare.com/x","title":"Error 522: Connection timed out","status":522,"error_code":522,"cloudflare_error":true}`}, claude.ErrGateway},
 	{"302", fakeapi.Step{Status: 302, Header: map[string]string{"Location": "https://elsewhere.example/login?token=x"}}, claude.ErrRedirect},
+	{"401 of a vague type", fakeapi.Fails(401, "api_error", "x"), claude.ErrAuthentication},
+	{"529 of a vague type", fakeapi.Fails(529, "api_error", "x"), claude.ErrOverloaded},
 	{"error in a 200 (P14)", fakeapi.Fails(200, "rate_limit_error", "x"), claude.ErrRateLimit},
 	{"page in a 200 (P14)", fakeapi.Page(200, "Hotel Wi-Fi"), claude.ErrUnexpectedResponse},
 	{"page in a 200 called JSON", fakeapi.Step{Body: "<!DOCTYPE html><html></html>"}, claude.ErrUnexpectedResponse},
@@ -160,4 +162,45 @@ func TestErrorsAreSafeAtTheirZeroValue(t *testing.T) {
 			_ = claude.Explain(err)
 		})
 	}
+}
+
+func TestAnAnswerBehindWhiteSpaceIsAnAnswer(t *testing.T) {
+	step := fakeapi.Says("hi")
+	step.Body = strings.Repeat("\n", 80) + step.Body
+	client, _ := newClient(t, nil, step, fakeapi.Step{Body: strings.Repeat(" ", 200)})
+	resp, err := client.Messages.Create(t.Context(), hello)
+	require.NoError(t, err)
+	assert.Equal(t, "hi", resp.Text())
+	_, err = client.Messages.Create(t.Context(), hello)
+	require.ErrorIs(t, err, claude.ErrUnexpectedResponse)
+}
+
+func TestACredentialWithoutAKnownLookIsNotEchoed(t *testing.T) {
+	const token = "gatewaysecret0123456789"
+	for _, step := range []fakeapi.Step{
+		fakeapi.Fails(401, "authentication_error", "bad token "+token),
+		{Status: 400, Body: `{"detail":"bad token ` + token + `"}`},
+		{Status: 502, Plain: true, Body: "bad token " + token},
+	} {
+		client, err := claude.New(claude.WithAuthToken(token), claude.WithRoundTripper(fakeapi.NewScript(step)), claude.WithMaxAttempts(1))
+		require.NoError(t, err)
+		_, err = client.Messages.Create(t.Context(), hello)
+		require.Error(t, err)
+		assert.NotContains(t, err.Error(), token)
+		assert.Contains(t, err.Error(), "[redacted]")
+	}
+}
+
+func TestACompleteAnswerCountsWhateverEndedAfterIt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	client, err := claude.New(claude.WithAPIKey(testKey), claude.WithRoundTripper(roundTripper(func(r *http.Request) (*http.Response, error) {
+		resp, err := fakeapi.NewScript(fakeapi.Says("paid for")).RoundTrip(r)
+		cancel() // the caller gives up when all of it is there
+		return resp, err
+	})))
+	require.NoError(t, err)
+	resp, err := client.Messages.Create(ctx, hello)
+	require.NoError(t, err)
+	assert.Equal(t, "paid for", resp.Text())
 }

@@ -32,6 +32,7 @@ type observation struct {
 
 	// With an answer:
 	status  int
+	secret  string // the credential in use, to be kept out of every text
 	header  http.Header
 	body    string // all of it, or the start of a failed answer's
 	bodyErr error  // what ended the reading of the body, nil at its end
@@ -108,7 +109,7 @@ func judgeNoAnswer(o *observation) verdict {
 	if o.caller != nil {
 		return callerEnded(o)
 	}
-	e := &NetworkError{Stage: o.stage, Addr: o.addr, Proxy: o.proxy, Reused: o.reused, Err: plainCause(o.err)}
+	e := &NetworkError{Stage: o.stage, Addr: o.addr, Proxy: o.proxy, Reused: o.reused, Err: plainCause(o.err), secret: o.secret}
 	v := verdict{err: e}
 	kind := netstage.Of(o.err)
 	if o.limit != nil {
@@ -128,7 +129,7 @@ func judgeNoAnswer(o *observation) verdict {
 		e.Stage, e.class = StageDNS, ErrDNS
 	case kind == netstage.DNSFailure, o.stage == StageDNS:
 		e.Stage, e.class, e.Temporary = StageDNS, ErrDNS, true
-	case kind == netstage.Certificate, kind == netstage.NotTLS, kind == netstage.Alert:
+	case kind == netstage.Certificate, kind == netstage.NotTLS, kind == netstage.Alert && !(o.wrote && o.reused):
 		e.Stage, e.class, e.TLS = StageTLS, ErrTLS, tlsFailure(o.err, kind)
 	case o.stage == StageTLS:
 		e.class, e.Temporary = ErrTLS, true
@@ -207,7 +208,8 @@ func location(h http.Header) string {
 
 // judgeHeader judges a 2xx whose body the caller reads.
 func judgeHeader(o *observation) verdict {
-	if kind := mediaType(o.header); kind == "text/html" {
+	// A page with a request id is the API's own: a file that is downloaded.
+	if kind := mediaType(o.header); kind == "text/html" && first(o.header, "Request-Id") == "" {
 		return fail(unexpected(o, "an HTML page in place of an answer"))
 	}
 	return verdict{}
@@ -215,10 +217,11 @@ func judgeHeader(o *observation) verdict {
 
 // judgeBody judges a 2xx by its whole body.
 func judgeBody(o *observation) verdict {
-	if o.caller != nil {
+	// An answer that is complete counts, whatever ended right after it.
+	if o.bodyErr != nil && o.caller != nil {
 		return callerEnded(o)
 	}
-	if o.limit != nil {
+	if o.bodyErr != nil && o.limit != nil {
 		return verdict{class: ErrTimeout, processed: Ran, err: &NetworkError{
 			Stage: StageBody, Addr: o.addr, Proxy: o.proxy, Timeout: true, Err: o.limit, class: ErrTimeout, processed: Ran,
 		}}
@@ -231,9 +234,9 @@ func judgeBody(o *observation) verdict {
 		e.class, e.Err = ErrBodyCut, cutBy(o.bodyErr)
 		return fail(e)
 	}
-	body := strings.TrimSpace(o.body[:min(len(o.body), 64)])
+	body := strings.TrimLeft(o.body, " \t\r\n") // some gateways send white space to stay alive
 	switch kind := mediaType(o.header); {
-	case body == "" && strings.TrimSpace(o.body) == "":
+	case body == "":
 		return fail(unexpected(o, "an empty answer"))
 	case body[0] == '<' || kind == "text/html":
 		return fail(unexpected(o, "an HTML page in place of an answer"))
@@ -299,17 +302,17 @@ func newAPIError(o *observation) *APIError {
 	switch err := decodeText(o.body, func(f *fields) { f.decode(&envelope) }); {
 	case err == nil && envelope.hasError:
 		e.shape = shapeEnvelope
-		e.Type, e.Message = envelope.failure.typ, redact.Line(envelope.failure.message, maxShown)
-		e.Type = redact.Line(e.Type, maxShownMessage)
-		e.Code = redact.Line(envelope.failure.code, maxShownMessage)
+		e.Type = redact.Line(envelope.failure.typ, maxShownMessage, o.secret)
+		e.Message = redact.Line(envelope.failure.message, maxShown, o.secret)
+		e.Code = redact.Line(envelope.failure.code, maxShownMessage, o.secret)
 		if e.RequestID == "" {
 			e.RequestID = redact.Line(envelope.requestID, maxShownMessage)
 		}
 	case err == nil:
 		e.shape = shapeJSON
-		e.Message = redact.Line(envelope.message, maxShown)
+		e.Message = redact.Line(envelope.message, maxShown, o.secret)
 	default:
-		e.Message = pageTitle(o.body)
+		e.Message = redact.Line(pageTitle(o.body), maxShownMessage, o.secret)
 	}
 	return e
 }
@@ -334,6 +337,8 @@ func (e *errorEnvelope) fields(f *fields) {
 	lenient(f, "message", &e.message)
 	lenient(f, "Message", &e.message)
 	lenient(f, "title", &e.message)
+	lenient(f, "detail", &e.message)
+	lenient(f, "error", &e.message)
 }
 
 type errorBody struct{ typ, message, code string }
@@ -395,7 +400,11 @@ func classifyAPI(e *APIError) Class {
 			return ErrRegion
 		}
 		// invalid_request_error is also the catch-all of other 4xx statuses.
-		if c := classByType[e.Type]; c != "" && (c != ErrInvalidRequest || !hasOwnClass(e.Status)) {
+		// So is api_error, in some gateways; and a 529 says overload by itself.
+		c := classByType[e.Type]
+		vague := c == ErrInvalidRequest && hasOwnClass(e.Status) ||
+			c == ErrInternal && (e.Status == 529 || e.Status >= 400 && e.Status < 500)
+		if c != "" && !vague {
 			return c
 		}
 	}

@@ -221,7 +221,7 @@ func (l *traffic) request(ctx context.Context, req *http.Request, c *call, numbe
 func (l *traffic) response(ctx context.Context, o *observation, number int, token Token) {
 	attrs := []slog.Attr{slog.Int("attempt", number), slog.Int("status", o.status)}
 	if o.err != nil {
-		attrs = append(attrs, slog.String("error", redact.Line(o.err.Error(), maxShown)))
+		attrs = append(attrs, slog.String("error", redact.Line(o.err.Error(), maxShown, token.Secret.Reveal())))
 	}
 	if l.policy.Headers && o.header != nil {
 		attrs = append(attrs, slog.Attr{Key: "header", Value: headerGroup(o.header, token)})

@@ -56,6 +56,7 @@ type callConfig struct {
 	retry      RetryPolicy
 	timeouts   Timeouts
 	validation Validation
+	attempts   int // of WithMaxAttempts, where there is no WithRetry
 	retrySet   bool
 	limitSet   bool
 }
@@ -267,7 +268,7 @@ func WithMaxAttempts(n int) CallOption {
 		if n < 1 {
 			return &ConfigError{Field: "WithMaxAttempts", Problem: "is less than 1: the first attempt counts too"}
 		}
-		c.retry.MaxAttempts, c.retrySet = n, true
+		c.retry.MaxAttempts, c.attempts = n, n
 		return nil
 	})
 }

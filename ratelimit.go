@@ -23,6 +23,8 @@ type Limit struct {
 	Limit     int
 	Remaining int
 	Reset     time.Time // when the bucket is full again
+
+	usedUp bool // Remaining was there, and 0
 }
 
 func parseRateLimit(h http.Header) RateLimit {
@@ -40,7 +42,9 @@ func parseLimit(h http.Header, limit, remaining, reset string) Limit {
 		l.Limit, _ = strconv.Atoi(s)
 	}
 	if s := first(h, remaining); s != "" {
-		l.Remaining, _ = strconv.Atoi(s)
+		var err error
+		l.Remaining, err = strconv.Atoi(s)
+		l.usedUp = err == nil && l.Remaining <= 0
 	}
 	if s := first(h, reset); s != "" {
 		l.Reset, _ = time.Parse(time.RFC3339, s)
@@ -78,7 +82,7 @@ func retryAfter(h http.Header, status int, now time.Time) (wait time.Duration, o
 	}
 	limits := parseRateLimit(h)
 	for _, l := range []Limit{limits.Requests, limits.InputTokens, limits.OutputTokens, limits.Tokens} {
-		if l.Limit > 0 && l.Remaining <= 0 && l.Reset.After(now) {
+		if l.usedUp && l.Reset.After(now) {
 			wait, ok = max(wait, l.Reset.Sub(now)), true
 		}
 	}

@@ -243,3 +243,20 @@ func TestRetriesCanBeSwitchedOff(t *testing.T) {
 	require.ErrorIs(t, err, claude.ErrOverloaded)
 	assert.Len(t, script.Requests(), 1)
 }
+
+func TestARawCallerMayPauseBetweenReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := &http.Client{Transport: &claude.Transport{Base: fakeapi.NewScript(says), Timeouts: claude.Timeouts{StreamIdle: time.Second, Total: time.Hour}}}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.anthropic.com/v1/models", nil)
+		require.NoError(t, err)
+		resp, err := client.Do(req)
+		require.NoError(t, err)
+		one := make([]byte, 1)
+		for range 5 {
+			<-time.After(time.Minute) // virtual: the caller thinks
+			_, err = resp.Body.Read(one)
+			require.NoError(t, err)
+		}
+		require.NoError(t, resp.Body.Close())
+	})
+}

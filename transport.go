@@ -95,6 +95,8 @@ type call struct {
 	body       wire.Body
 	newBody    func() (io.ReadCloser, error) // in place of body, for a raw caller's own
 	length     int64
+	close      bool                             // as in http.Request
+	trailer    http.Header                      // as in http.Request
 	raw        bool                             // the answer goes to a raw caller
 	decode     func(c *call, body string) error // reads a typed call's answer into result
 	result     any                              // what decode made
@@ -117,11 +119,13 @@ func (t *Transport) run(ctx context.Context, c *call) (out outcome, attempts []A
 	if c.timeouts.Total > 0 {
 		var cancel context.CancelFunc
 		callCtx, cancel = context.WithDeadline(ctx, start.Add(c.timeouts.Total))
-		if !c.raw {
-			defer cancel()
-		} else {
-			context.AfterFunc(ctx, cancel)
-		}
+		defer func() {
+			if out.resp == nil {
+				cancel()
+			} else if b, ok := out.resp.Body.(*rawBody); ok {
+				b.release(cancel) // the call goes on until its answer is read
+			}
+		}()
 	}
 	r := retrier{policy: c.retry}
 	for number := 1; ; number++ {
@@ -250,12 +254,16 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := &call{
 		info:   CallInfo{Op: opOf(req), Target: Target{Host: req.URL.Host}},
 		method: req.Method, url: req.URL, host: req.Host, header: req.Header, raw: true,
+		close: req.Close, trailer: req.Trailer,
 		credential: t.Credential, retry: t.retry, timeouts: t.limit, observer: &t.Observer,
 	}
 	if err := c.takeBody(req); err != nil {
 		return nil, &CallError{Op: c.info.Op, Target: c.info.Target, Class: ErrConfig, Reason: ReasonFinal, Processed: NotSent, Err: err}
 	}
 	out, _, failure := t.run(req.Context(), c)
+	if c.onceOnly {
+		closeBody(req) // in case no attempt got as far as that
+	}
 	switch {
 	case failure == nil:
 	case out.resp == nil:

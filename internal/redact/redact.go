@@ -39,7 +39,7 @@ func Text(s string, known ...string) string {
 }
 
 // Line is Text on a single line of at most limit bytes, cut between characters.
-func Line(s string, limit int) string {
+func Line(s string, limit int, known ...string) string {
 	// Cutting first bounds the work on a large page; the slack keeps a secret that
 	// straddles the limit recognisable.
 	if slack := limit + 4096; len(s) > slack {
@@ -55,7 +55,7 @@ func Line(s string, limit int) string {
 		}
 		return r
 	}, s)
-	s = Text(s)
+	s = Text(s, known...)
 	return Cut(s, limit)
 }
 
