@@ -133,7 +133,7 @@ func TestWhoIsToMendIt(t *testing.T) {
 }
 
 func TestAdviceSays(t *testing.T) {
-	const curl = `curl -v https://api.anthropic.com/v1/messages -H "x-api-key: $ANTHROPIC_API_KEY" -H "anthropic-version: 2023-06-01" -H "content-type: application/json" -d '{`
+	const curl = `curl -v https://api.anthropic.com/v1/messages -H "x-api-key: $ANTHROPIC_API_KEY" -H "anthropic-version: 2026-10-21" -H "content-type: application/json" -d '{`
 	for class, want := range map[Class][]string{
 		ErrConfig:             {"ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", pageKeys},
 		ErrValidation:         {pageMessages},

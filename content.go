@@ -388,8 +388,12 @@ func (b *ToolUseBlock) fields(f *fields) {
 	f.rest(&b.Extra)
 }
 
-// Result returns the block that answers the call with text.
+// Result returns the block that answers the call with text; without any, if the
+// tool has nothing to say.
 func (b *ToolUseBlock) Result(text string) *ToolResultBlock {
+	if text == "" {
+		return b.result(nil)
+	}
 	return b.result(Content{Text(text)})
 }
 

@@ -257,7 +257,14 @@ func (c *checker) reportFault(f fault) {
 	root, _, _ = strings.Cut(root, ".")
 	switch f.kind {
 	case isNull:
-		c.report("R010", f.path, "is null", "leave it out")
+		switch {
+		case nullRefused[f.path], name == "content" && root == "messages" && strings.Count(f.path, ".") == 1:
+			c.report("R010", f.path, "is null", "leave it out")
+		case name == "input":
+			c.report("R112", f.path, "is null", "send an object")
+		case !nullAllowed[name]:
+			c.report("R010w", f.path, "is null", "leave it out")
+		}
 	case unknownMember:
 		rule := "R011"
 		switch {
@@ -277,6 +284,21 @@ func (c *checker) reportFault(f fault) {
 	case wrongType:
 		c.report(faultRule(root, name, false), f.path, "expected "+f.text, "send a value of that type")
 	}
+}
+
+// nullRefused are the members the API is known to refuse as null.
+var nullRefused = map[string]bool{
+	"model": true, "messages": true, "max_tokens": true, "tool_choice": true, "tools": true, "system": true,
+	"thinking": true, "output_config": true, "temperature": true, "top_k": true, "top_p": true,
+	"service_tier": true, "stream": true,
+}
+
+// nullAllowed are the members that may be null, some of which the API sends so.
+var nullAllowed = map[string]bool{
+	"title": true, "context": true, "user_id": true, "page_age": true, "citations": true, "document_title": true,
+	"eager_input_streaming": true, "previous_message_id": true, "lines": true, "new_lines": true, "new_start": true,
+	"old_lines": true, "old_start": true, "num_lines": true, "start_line": true, "total_lines": true,
+	"caller": true, "cache_control": true, "retrieved_at": true, "error_message": true,
 }
 
 // faultRule is the rule that a missing or mistyped member breaks.
@@ -390,6 +412,9 @@ func (c *checker) checkWarmCache() {
 
 func (c *checker) checkSystem() {
 	for i, b := range c.r.System {
+		if _, raw := b.(*UnknownBlock); raw {
+			continue // the caller's own
+		}
 		t, ok := b.(*TextBlock)
 		if !ok || t == nil {
 			c.report("R081", index("system", i), "is not a text block", "put only text into the system prompt")

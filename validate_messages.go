@@ -405,8 +405,13 @@ func (c *checker) checkAnswered(b *ToolUseBlock, m, j int, t turn) {
 	}
 	for m := next.from; m < next.to; m++ {
 		for _, other := range c.r.Messages[m].Content {
-			if r, ok := other.(*ToolResultBlock); ok && r != nil && r.ToolUseID == b.ID {
-				return
+			switch r := other.(type) {
+			case *ToolResultBlock:
+				if r != nil && r.ToolUseID == b.ID {
+					return
+				}
+			case *UnknownBlock:
+				return // it may well be the result
 			}
 		}
 	}
@@ -447,6 +452,9 @@ func (c *checker) checkAnswers(b *ToolResultBlock, m, j int, t turn) {
 	}
 	for mm := end - 1; mm >= 0 && c.r.Messages[mm].Role == RoleAssistant; mm-- {
 		for _, earlier := range c.r.Messages[mm].Content {
+			if _, ok := earlier.(*UnknownBlock); ok {
+				return // it may well be the call
+			}
 			if use, ok := earlier.(*ToolUseBlock); ok && use != nil && use.ID == b.ToolUseID {
 				if use.ToolsetName != b.ToolsetName {
 					c.report("R118", blockPath(m, j)+".toolset_name", "differs from the call's", "use ToolUseBlock.Result, which copies it")

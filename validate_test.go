@@ -361,3 +361,22 @@ func FuzzValidateJSON(f *testing.F) {
 		}
 	})
 }
+
+// Members the API sends as null itself come back in a history.
+func TestNullIsRefusedOnlyWhereTheAPIDoes(t *testing.T) {
+	for _, body := range []string{
+		`{"model":"x","max_tokens":1,"metadata":{"user_id":null},"messages":[{"role":"user","content":"x"}]}`,
+		`{"model":"x","max_tokens":1,"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"text","text":"y","citations":null}]},{"role":"user","content":"z"}]}`,
+		`{"model":"x","max_tokens":1,"messages":[{"role":"user","content":[{"type":"document","title":null,"source":{"type":"text","media_type":"text/plain","data":"x"}}]}]}`,
+	} {
+		assert.Empty(t, claude.CheckJSON([]byte(body), claude.Version20261021), body)
+	}
+	assert.Error(t, claude.ValidateJSON([]byte(`{"model":"x","max_tokens":1,"messages":[{"role":"user","content":null}]}`), claude.Version20261021))
+}
+
+func TestARawBlockMayBeTheOtherHalfOfAPair(t *testing.T) {
+	result := &claude.UnknownBlock{Type: "tool_result", Raw: json.RawMessage(`{"type":"tool_result","tool_use_id":"toolu_1"}`)}
+	call := &claude.UnknownBlock{Type: "tool_use", Raw: json.RawMessage(`{"type":"tool_use","id":"toolu_1","name":"x","input":{}}`)}
+	assert.NoError(t, claude.Validate(talk(claude.UserText("x"), claude.Assistant(use), claude.User(result)), claude.Version20230601))
+	assert.NoError(t, claude.Validate(talk(claude.UserText("x"), claude.Assistant(call), claude.ToolResults(use.Result(""))), claude.Version20230601))
+}
