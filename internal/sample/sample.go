@@ -329,7 +329,7 @@ func toolResults() map[string]claude.Request {
 			Tabs: []claude.BrowserTab{{TabID: "1", Title: "Example", URL: "https://example.com", Active: true}, {TabID: "2"}},
 			StateChanges: []claude.BrowserChange{
 				{Type: "tab_opened", TabID: "2"},
-				{Type: "download_completed", DownloadID: "d1", URL: "https://example.com/a", Path: "/tmp/a", SizeBytes: 10},
+				{Type: "download_completed", DownloadID: "d1", URL: "https://example.com/a", Path: "downloads/a", SizeBytes: 10},
 				{Type: "download_failed", DownloadID: "d2", URL: "https://example.com/b", Error: "refused"},
 			},
 		})),
