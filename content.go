@@ -130,6 +130,9 @@ func (f *fields) decodeBlock() Block {
 		}
 		if f.dec.Kind() != '{' {
 			f.dec.BeginObject() // fails, and says why
+			if f.shape != nil {
+				return u // keeps the place, so that those behind it keep theirs
+			}
 			return nil
 		}
 		u.Raw = json.RawMessage(f.dec.Raw())

@@ -52,6 +52,9 @@ func tools(f *fields, name string, p *[]Tool) {
 func (f *fields) decodeTool() Tool {
 	if f.dec.Kind() != '{' {
 		f.dec.BeginObject() // fails, and says why
+		if f.shape != nil {
+			return new(UnknownTool) // keeps the place, so that those behind it keep theirs
+		}
 		return nil
 	}
 	t := newTool(f.dec.PeekString("type"))

@@ -124,8 +124,10 @@ func CheckJSON(body []byte, version string) []Problem {
 		if broken[fault.path] {
 			continue
 		}
-		broken[fault.path] = fault.kind != unknownMember
+		n := len(c.problems)
 		c.reportFault(fault)
+		// What only warns, as an odd null may, must not hide what refuses.
+		broken[fault.path] = len(c.problems) > n && c.problems[n].Severity == SeverityError
 	}
 	formal := len(c.problems)
 	c.check()
@@ -168,7 +170,7 @@ func refusal(problems []Problem) error {
 
 // refuses reports whether a problem stops a request.
 func refuses(p Problem, v Validation) bool {
-	return v != ValidationOff && (p.Severity == SeverityError || v == ValidationStrict && warnRules[p.Rule])
+	return v != ValidationOff && (p.Severity == SeverityError || v == ValidationStrict && (warnRules[p.Rule] || errorRules[p.Rule]))
 }
 
 // checker goes over one request.
@@ -203,10 +205,14 @@ func (c *checker) check() {
 	c.checkCaching()
 }
 
-// report notes a problem. Rules of class E refuse; the others warn.
+// report notes a problem. Rules of class E refuse; the others warn, and so does
+// the mild form of an E rule, which has a "w" behind its id.
 func (c *checker) report(rule, path, message, fix string) {
 	severity := SeverityWarning
-	if errorRules[rule] || c.versionRefuses(rule) {
+	rule, mild := strings.CutSuffix(rule, "w")
+	if mild {
+		// The form of a refusing rule that the API may let pass.
+	} else if errorRules[rule] || c.versionRefuses(rule) {
 		severity = SeverityError
 	}
 	c.problems = append(c.problems, Problem{Rule: rule, Severity: severity, Path: path, Message: message, Fix: fix})
@@ -245,9 +251,9 @@ var warnRules = map[string]bool{
 	"R100": true, "R101": true, "R107": true, "R109": true, "R110": true, "R111": true, "R113": true, "R114": true,
 	"R115": true, "R116": true, "R117": true, "R118": true, "R119": true, "R121": true, "R126": true, "R131": true,
 	"R134": true, "R135": true, "R136": true, "R137": true, "R138": true, "R141": true, "R145": true, "R146": true,
-	"R147": true, "R148": true, "R149w": true, "R150": true, "R153": true, "R154": true, "R155": true, "R156": true,
+	"R147": true, "R148": true, "R150": true, "R153": true, "R154": true, "R155": true, "R156": true,
 	"R157": true, "R158": true, "R159": true, "R160": true, "R162": true, "R163": true, "R164": true, "R169": true,
-	"R170": true, "R102w": true,
+	"R170": true,
 }
 
 // reportFault turns a fault of form into the rule it breaks.
@@ -280,9 +286,9 @@ func (c *checker) reportFault(f fault) {
 		}
 		c.report(rule, f.path, "is not a member the API knows", "remove it, or switch its beta feature on")
 	case missing:
-		c.report(faultRule(root, name, true), f.path, "is missing", "add it")
+		c.report(faultRule(root, name, f.path, true), f.path, "is missing", "add it")
 	case wrongType:
-		c.report(faultRule(root, name, false), f.path, "expected "+f.text, "send a value of that type")
+		c.report(faultRule(root, name, f.path, false), f.path, "expected "+f.text, "send a value of that type")
 	}
 }
 
@@ -302,7 +308,7 @@ var nullAllowed = map[string]bool{
 }
 
 // faultRule is the rule that a missing or mistyped member breaks.
-func faultRule(root, name string, missing bool) string {
+func faultRule(root, name, path string, missing bool) string {
 	switch {
 	case root == "model":
 		return "R005"
@@ -340,6 +346,8 @@ func faultRule(root, name string, missing bool) string {
 		return "R108"
 	case name == "signature":
 		return "R123"
+	case strings.HasSuffix(path, ".source.data"):
+		return "R085"
 	case name == "data":
 		return "R125"
 	case name == "text":

@@ -30,7 +30,7 @@ func (c *checker) checkMessages() {
 	case len(messages) > 100_000:
 		c.report("R015", "messages", "holds more than 100,000 messages", "drop or summarize old turns")
 	}
-	if role := messages[0].Role; role == RoleAssistant {
+	if messages[0].Role == RoleAssistant && !compacted(&messages[0]) {
 		c.report("R063", "messages[0].role", "the first message is not the user's", "begin with a user message")
 	}
 	for i := 0; i < len(messages); {
@@ -362,25 +362,46 @@ func (c *checker) checkPairs() {
 		return // the earlier turns are on the server
 	}
 	ids := idSet{}
+	var asked *longTurn // the assistant turn before, if it is long
 	for i := 0; i < len(c.r.Messages); {
 		t := c.nextTurn(i)
 		i = t.to
+		var answer *longTurn // the turn that answers this one, if this is long
+		var results idSet
+		other := false // a block that is no result was seen
+		switch c.r.Messages[t.from].Role {
+		case RoleAssistant:
+			asked = nil
+			if c.isLong(t) {
+				asked = c.indexTurn(t)
+				if t.to < len(c.r.Messages) {
+					answer = c.indexTurn(c.answeringTurn(t))
+				}
+			}
+		case RoleUser, RoleSystem: // answer the turn before
+		default:
+			asked = nil
+		}
 		for m := t.from; m < t.to; m++ {
 			for j, b := range c.r.Messages[m].Content {
 				switch b := b.(type) {
 				case *ToolUseBlock:
+					other = true
 					if b == nil {
 						continue
 					}
 					if b.ID != "" && !ids.add(b.ID) {
 						c.report("R105", blockPath(m, j)+".id", "is the id of an earlier call too", "give each call an id of its own")
 					}
-					c.checkAnswered(b, m, j, t)
+					c.checkAnswered(b, m, j, t, answer)
 				case *ToolResultBlock:
 					if b != nil && c.r.Messages[m].Role == RoleUser {
-						c.checkAnswers(b, m, j, t)
+						c.checkAnswers(b, m, j, t, asked, !results.add(b.ToolUseID), other)
 					}
+				default:
+					other = true
 				case *ServerToolUseBlock:
+					other = true
 					if b != nil && t.to < len(c.r.Messages) && !c.hasServerResult(b.ID, t) {
 						c.report("R114", blockPath(m, j)+".id", "has no result in its turn", "send the turn back as it was received")
 					}
@@ -391,7 +412,7 @@ func (c *checker) checkPairs() {
 }
 
 // checkAnswered checks that a call has a result in the next turn.
-func (c *checker) checkAnswered(b *ToolUseBlock, m, j int, t turn) {
+func (c *checker) checkAnswered(b *ToolUseBlock, m, j int, t turn, answer *longTurn) {
 	if c.r.Messages[m].Role != RoleAssistant {
 		return
 	}
@@ -399,45 +420,22 @@ func (c *checker) checkAnswered(b *ToolUseBlock, m, j int, t turn) {
 		c.report("R102w", blockPath(m, j)+".id", "is a call without a result at the end of the conversation", "add a user message with its result")
 		return
 	}
-	next := c.nextTurn(t.to)
-	if c.r.Messages[t.to].Role == RoleSystem && next.to < len(c.r.Messages) {
-		next = c.nextTurn(next.to)
-	}
-	for m := next.from; m < next.to; m++ {
-		for _, other := range c.r.Messages[m].Content {
-			switch r := other.(type) {
-			case *ToolResultBlock:
-				if r != nil && r.ToolUseID == b.ID {
-					return
-				}
-			case *UnknownBlock:
-				return // it may well be the result
-			}
-		}
+	if answer != nil && (answer.unknown || answer.results[b.ID]) || answer == nil && c.mayAnswer(c.answeringTurn(t), b.ID) {
+		return
 	}
 	c.report("R102", blockPath(m, j)+".id", "has no result in the next message", "answer every call, see ToolResults; a canceled one with an error")
 }
 
 // checkAnswers checks that a result answers a call of the turn before, once, and
 // comes first.
-func (c *checker) checkAnswers(b *ToolResultBlock, m, j int, t turn) {
+func (c *checker) checkAnswers(b *ToolResultBlock, m, j int, t turn, asked *longTurn, twice, other bool) {
 	if b.ToolUseID == "" {
 		return // R108 says so
 	}
 	path := blockPath(m, j) + ".tool_use_id"
-	other := false
-	for mm := t.from; mm <= m; mm++ {
-		for jj, earlier := range c.r.Messages[mm].Content {
-			if mm == m && jj >= j {
-				break
-			}
-			r, ok := earlier.(*ToolResultBlock)
-			other = other || !ok
-			if ok && r != nil && r.ToolUseID == b.ToolUseID {
-				c.report("R104", path, "is answered twice", "send one result for each call")
-				return
-			}
-		}
+	if twice {
+		c.report("R104", path, "is answered twice", "send one result for each call")
+		return
 	}
 	if other {
 		c.report("R107", blockPath(m, j), "comes after other blocks", "put results first")
@@ -446,24 +444,118 @@ func (c *checker) checkAnswers(b *ToolResultBlock, m, j int, t turn) {
 		c.report("R113", path, "is the call of a server tool", "leave its result to the API")
 		return
 	}
+	var use *ToolUseBlock
+	var unknown bool
+	if asked != nil {
+		use, unknown = asked.uses[b.ToolUseID], asked.unknown
+	} else {
+		use, unknown = c.findUse(t, b.ToolUseID)
+	}
+	switch {
+	case use == nil && !unknown: // a block we do not know may well be the call
+		c.report("R103", path, "answers no call of the message before", "drop it, or keep the assistant message with the call")
+	case use != nil && use.ToolsetName != b.ToolsetName:
+		c.report("R118", blockPath(m, j)+".toolset_name", "differs from the call's", "use ToolUseBlock.Result, which copies it")
+	}
+}
+
+// answeringTurn returns the turn that answers the calls of one: the next, or the
+// one behind a message of the system.
+func (c *checker) answeringTurn(t turn) turn {
+	next := c.nextTurn(t.to)
+	if c.r.Messages[t.to].Role == RoleSystem && next.to < len(c.r.Messages) {
+		next = c.nextTurn(next.to)
+	}
+	return next
+}
+
+// mayAnswer reports whether a turn has a result with the id, or a block we do not
+// know, which may well be it.
+func (c *checker) mayAnswer(t turn, id string) bool {
+	for m := t.from; m < t.to; m++ {
+		for _, b := range c.r.Messages[m].Content {
+			switch b := b.(type) {
+			case *ToolResultBlock:
+				if b != nil && b.ToolUseID == id {
+					return true
+				}
+			case *UnknownBlock:
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// findUse returns the call that a result of turn t answers, nil if there is none,
+// and whether there is a block we do not know.
+func (c *checker) findUse(t turn, id string) (use *ToolUseBlock, unknown bool) {
 	end := t.from
 	for end > 0 && c.r.Messages[end-1].Role == RoleSystem {
 		end--
 	}
-	for mm := end - 1; mm >= 0 && c.r.Messages[mm].Role == RoleAssistant; mm-- {
-		for _, earlier := range c.r.Messages[mm].Content {
-			if _, ok := earlier.(*UnknownBlock); ok {
-				return // it may well be the call
-			}
-			if use, ok := earlier.(*ToolUseBlock); ok && use != nil && use.ID == b.ToolUseID {
-				if use.ToolsetName != b.ToolsetName {
-					c.report("R118", blockPath(m, j)+".toolset_name", "differs from the call's", "use ToolUseBlock.Result, which copies it")
+	for m := end - 1; m >= 0 && c.r.Messages[m].Role == RoleAssistant; m-- {
+		for _, b := range c.r.Messages[m].Content {
+			switch b := b.(type) {
+			case *ToolUseBlock:
+				if b != nil && b.ID == id {
+					return b, unknown
 				}
-				return
+			case *UnknownBlock:
+				unknown = true
 			}
 		}
 	}
-	c.report("R103", path, "answers no call of the message before", "drop it, or keep the assistant message with the call")
+	return nil, unknown
+}
+
+// longTurn finds calls and results in a turn that has many, so that its length
+// does not count squared.
+type longTurn struct {
+	uses    map[string]*ToolUseBlock
+	results map[string]bool
+	unknown bool // it has a block we do not know
+}
+
+// isLong reports whether looking a turn's blocks through for each is too slow.
+func (c *checker) isLong(t turn) bool {
+	const few = 32
+	n := 0
+	for m := t.from; m < t.to && n <= few; m++ {
+		n += 1 + len(c.r.Messages[m].Content)
+	}
+	return n > few
+}
+
+func (c *checker) indexTurn(t turn) *longTurn {
+	l := &longTurn{uses: make(map[string]*ToolUseBlock), results: make(map[string]bool)}
+	for m := t.from; m < t.to; m++ {
+		for _, b := range c.r.Messages[m].Content {
+			switch b := b.(type) {
+			case *ToolUseBlock:
+				if b != nil {
+					l.uses[b.ID] = b
+				}
+			case *ToolResultBlock:
+				if b != nil {
+					l.results[b.ToolUseID] = true
+				}
+			case *UnknownBlock:
+				l.unknown = true
+			}
+		}
+	}
+	return l
+}
+
+// compacted reports whether a message begins with a compaction, which stands for
+// the turns before it.
+func compacted(m *Message) bool {
+	if len(m.Content) == 0 {
+		return false
+	}
+	u, ok := m.Content[0].(*UnknownBlock)
+	return ok && u != nil && u.Type == "compaction"
 }
 
 // hasServerResult reports whether a server tool's call has its result in its turn.

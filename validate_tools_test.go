@@ -104,7 +104,7 @@ func TestToolRules(t *testing.T) {
 		{"R146", "tools[0].input_schema", toolRequest(toolSchema(`{"type":"object","$defs":{"a":{"exclusiveMinimum":true}}}`))},
 		{"R147", "tools[0].input_schema.properties", toolRequest(toolSchema(`{"type":"object","properties":{"a b":{}}}`))},
 		{"R149", "tool_choice.type", choiceRequest(ToolChoice{}, namedTool("a"))},
-		{"R149w", "tool_choice.type", choiceRequest(ToolChoice{Type: "required"}, namedTool("a"))},
+		{"R149", "tool_choice.type", choiceRequest(ToolChoice{Type: "required"}, namedTool("a"))},
 		{"R150", "tool_choice.type", choiceRequest(ToolChoice{Type: ToolChoiceAny})},
 		{"R151", "tool_choice.name", choiceRequest(ToolChoice{Type: ToolChoiceTool}, namedTool("a"))},
 		{"R151", "tool_choice.name", choiceRequest(ToolChoice{Type: ToolChoiceTool, Name: "b"}, namedTool("a"))},
