@@ -458,7 +458,7 @@ func (c *checker) checkSampling() {
 		case c.version == Version20261021:
 			c.report("R033", "top_k", "is not accepted by version 2026-10-21, not even at its default", "leave it out")
 		case *r.TopK < 0:
-			c.report("R036", "top_k", "is negative", "set 0 or more, or leave it out")
+			c.report("R036w", "top_k", "is negative", "set 0 or more, or leave it out")
 		}
 	}
 	if c.version == Version20261021 || c.model == nil {
