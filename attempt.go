@@ -78,7 +78,6 @@ type attemptState struct {
 	stage   Stage
 	addr    string
 	proxied bool
-	ours    bool // the base is one of ours
 	reused  bool
 	wrote   bool
 	hooked  bool // the base calls our hooks
@@ -96,9 +95,8 @@ func (a *attemptState) Value(key any) any {
 	return a.Context.Value(key)
 }
 
-// start begins an attempt: the context it returns ends with it. dials asks for
-// the hooks of dialing, which our own base does without.
-func (a *attemptState) start(ctx context.Context, dials bool) context.Context {
+// start begins an attempt: the context it returns ends with it.
+func (a *attemptState) start(ctx context.Context, t *Transport) context.Context {
 	a.Context, a.cancel = context.WithCancelCause(ctx)
 	a.stage = StageWrite
 	a.arm("FirstByte", a.limits.FirstByte) // for a base that calls no hooks
@@ -110,7 +108,7 @@ func (a *attemptState) start(ctx context.Context, dials bool) context.Context {
 			stage = StageProxy
 		}
 		a.mu.Unlock()
-		if dials || a.ours {
+		if t.dials || t.ours {
 			// The dial itself says when it begins; until then it may be a queue
 			// of the base's that we stand in.
 			a.enter(stage, hostPort, "FirstByte", a.limits.FirstByte)
@@ -133,7 +131,7 @@ func (a *attemptState) start(ctx context.Context, dials bool) context.Context {
 			a.enter(StageWait, "", "FirstByte", a.limits.FirstByte)
 		}
 	}
-	if dials {
+	if t.dials {
 		a.trace.DNSStart = func(i httptrace.DNSStartInfo) { a.dialing(StageDNS, i.Host) }
 		a.trace.ConnectStart = func(_, addr string) { a.dialing(StageConnect, addr) }
 	}
@@ -382,8 +380,7 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, ou
 			}
 		}
 	}
-	a.ours = t.ours
-	full := req.WithContext(a.start(ctx, t.dials))
+	full := req.WithContext(a.start(ctx, t))
 	if t.proxy != nil {
 		a.proxied = proxyOf(full, t.proxy) != ""
 	}

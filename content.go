@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strconv"
 )
 
 // Content is what a message says: blocks, in order. In JSON a plain string reads
@@ -654,5 +653,5 @@ func (c *Citation) fields(f *fields) {
 
 // blockPath renders the path of a block for problems.
 func blockPath(message, block int) string {
-	return "messages[" + strconv.Itoa(message) + "].content[" + strconv.Itoa(block) + "]"
+	return index("messages", message) + index(".content", block)
 }

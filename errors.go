@@ -334,11 +334,16 @@ func ClassOf(err error) Class {
 	if c, ok := errors.AsType[Class](err); ok {
 		return c
 	}
-	switch {
-	case errors.Is(err, context.Canceled):
-		return ErrCanceled
-	case errors.Is(err, context.DeadlineExceeded):
-		return ErrDeadline
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return contextClass(err)
 	}
 	return ErrUnknown
+}
+
+// contextClass returns the class of a context's error.
+func contextClass(err error) Class {
+	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+		return ErrDeadline
+	}
+	return ErrCanceled
 }

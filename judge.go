@@ -1,7 +1,6 @@
 package claude
 
 import (
-	"context"
 	"errors"
 	"io"
 	"mime"
@@ -162,10 +161,7 @@ func judgeNoAnswer(o *observation) verdict {
 
 // callerEnded is the verdict on an attempt that the caller's context ended.
 func callerEnded(o *observation) verdict {
-	v := verdict{class: ErrCanceled, err: o.caller, processed: Ambiguous}
-	if errors.Is(o.caller, context.DeadlineExceeded) {
-		v.class = ErrDeadline
-	}
+	v := verdict{class: contextClass(o.caller), err: o.caller, processed: Ambiguous}
 	if o.status == 0 && !o.wrote {
 		v.processed = NotSent
 	}
@@ -312,7 +308,7 @@ func newAPIError(o *observation) *APIError {
 		e.shape = shapeJSON
 		e.Message = redact.Line(envelope.message, maxShown, o.secret)
 	default:
-		e.Message = redact.Line(pageTitle(o.body), maxShownMessage, o.secret)
+		e.Message = pageTitle(o.body, o.secret)
 	}
 	return e
 }
@@ -369,21 +365,21 @@ func lenient(f *fields, name string, p *string) {
 
 // pageTitle is what to show of a body that is not JSON: the title of a page, or
 // the start of a text; never the page.
-func pageTitle(body string) string {
+func pageTitle(body, secret string) string {
 	body = body[:min(len(body), 16<<10)]
 	lower := strings.ToLower(body)
 	if i := strings.Index(lower, "<title"); i >= 0 && len(lower) == len(body) {
 		rest := body[i:]
 		if start := strings.IndexByte(rest, '>'); start >= 0 {
 			if end := strings.Index(strings.ToLower(rest), "</title"); end > start {
-				return redact.Line(strings.TrimSpace(rest[start+1:end]), maxShownMessage)
+				return redact.Line(strings.TrimSpace(rest[start+1:end]), maxShownMessage, secret)
 			}
 		}
 	}
 	if trimmed := strings.TrimSpace(body); trimmed == "" || trimmed[0] == '<' {
 		return ""
 	}
-	return redact.Line(strings.TrimSpace(body), maxShownMessage)
+	return redact.Line(strings.TrimSpace(body), maxShownMessage, secret)
 }
 
 // classifyAPI says what an error answer means: by type and code, then status,

@@ -157,7 +157,7 @@ func (r *Request) fields(f *fields) {
 
 // prompt describes the members that count_tokens takes too.
 func (r *Request) prompt(f *fields) {
-	systemPrompt(f, "system", &r.System)
+	content(f, "system", &r.System, optional)
 	tools(f, "tools", &r.Tools)
 	sub(f, "tool_choice", &r.ToolChoice)
 	sub(f, "thinking", &r.Thinking)
@@ -187,9 +187,6 @@ var requestMembers = map[string]bool{
 	"inference_geo": true, "container": true, "speed": true, "cache_control": true,
 	"diagnostics": true, "stream": true,
 }
-
-// systemPrompt describes the system prompt, which is left out when empty.
-func systemPrompt(f *fields, name string, p *Content) { content(f, name, p, optional) }
 
 // countRequest is a Request as count_tokens takes it, without what that refuses.
 type countRequest struct{ *Request }

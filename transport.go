@@ -209,10 +209,7 @@ func (c *call) endedWhileWaiting(ctx context.Context, out outcome, err error) *C
 	if ctx.Err() == nil {
 		return e // our own Total: the failure it was waiting after is the news
 	}
-	e.Reason, e.Class = ReasonFinal, ErrCanceled
-	if errors.Is(err, context.DeadlineExceeded) {
-		e.Class = ErrDeadline
-	}
+	e.Reason, e.Class = ReasonFinal, contextClass(err)
 	e.Err = fmt.Errorf("%w while waiting after %w", err, out.err)
 	return e
 }

@@ -281,7 +281,7 @@ func (c *checker) reportFault(f fault) {
 		case root == "metadata":
 			rule = "R020"
 		}
-		if root == f.path && knownBeta(f.path) {
+		if betaMembers[f.path] != "" {
 			return // R029 says what it needs
 		}
 		c.report(rule, f.path, "is not a member the API knows", "remove it, or switch its beta feature on")
@@ -645,8 +645,6 @@ var betaMembers = map[string]string{
 	"output_format": "structured-outputs-", "thread": "message-threads-",
 	"billing_policy": "user-profiles-billing-", "user_profile_id": "user-profiles-",
 }
-
-func knownBeta(member string) bool { _, ok := betaMembers[member]; return ok }
 
 // hasBeta reports whether a beta value that starts with prefix is in force, or
 // may be.
