@@ -82,6 +82,7 @@ type attemptState struct {
 	wrote   bool
 	hooked  bool // the base calls our hooks
 	read    bool // the base has read the whole body
+	replays int  // how often net/http asked to send it again
 }
 
 // attemptKey is the context key of the attemptState.
@@ -237,6 +238,21 @@ func (a *attemptState) observe(o *observation, caller context.Context) {
 	}
 }
 
+// replay notes that net/http sends the request again, and reports whether it had
+// done so before.
+func (a *attemptState) replay() (before bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.replays++
+	return a.replays > 1
+}
+
+func (a *attemptState) replayed() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.replays > 0
+}
+
 // sentBody is a request's body that reports progress while it is uploaded.
 type sentBody struct {
 	io.ReadCloser
@@ -257,15 +273,16 @@ func (b *sentBody) Read(p []byte) (int, error) {
 // outcome is an attempt with its verdict.
 type outcome struct {
 	verdict
-	record Attempt
-	header http.Header
-	body   string
-	resp   *http.Response // raw calls: the answer, its body intact
-	token  Token          // the credential it was made with
+	record   Attempt
+	replayed *Attempt // net/http had sent it before, on a kept connection that was dead
+	header   http.Header
+	body     string
+	resp     *http.Response // raw calls: the answer, its body intact
+	token    Token          // the credential it was made with
 }
 
 // attempt makes one attempt of a call.
-func (t *Transport) attempt(ctx context.Context, c *call, number int) outcome {
+func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool) outcome {
 	out := outcome{record: Attempt{Number: number, Start: time.Now()}}
 	a := &attemptState{limits: c.timeouts}
 	req, err := t.newRequest(ctx, c, a, &out)
@@ -278,7 +295,7 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int) outcome {
 		t.finish(&out)
 		return out
 	}
-	resp, err := t.send(req)
+	resp, err := t.send(req, fresh)
 
 	o := observation{err: err, call: c, secret: out.token.Secret.Reveal()}
 	if err != nil {
@@ -299,8 +316,17 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int) outcome {
 	out.header, out.body = o.header, o.body
 	out.record.Stage, out.record.Reused, out.record.Status = o.stage, o.reused, o.status
 	out.record.RequestID = first(o.header, "Request-Id")
+	if a.replayed() {
+		out.replayed = &Attempt{
+			Number: number, Start: out.record.Start, Stage: StageWrite, Reused: true,
+			Class: ErrStaleConnection, Processed: NotSent, Err: errReplayed,
+		}
+	}
 	switch {
 	case !c.raw || err != nil:
+		a.end()
+	case o.whole:
+		out.resp = resp
 		a.end()
 	default:
 		out.resp = resp // the attempt ends with its body
@@ -325,8 +351,15 @@ func (t *Transport) finish(out *outcome) {
 }
 
 // send calls the base, which may be the user's: a missing answer becomes an error.
-func (t *Transport) send(req *http.Request) (resp *http.Response, err error) {
-	resp, err = t.base.RoundTrip(req)
+func (t *Transport) send(req *http.Request, fresh bool) (resp *http.Response, err error) {
+	base := t.base
+	if fresh {
+		closeIdle(base) // the pool may hold more of the connections that died
+		if t.fresh != nil {
+			base = t.fresh
+		}
+	}
+	resp, err = base.RoundTrip(req)
 	if err == nil && (resp == nil || resp.Body == nil) {
 		err = errors.New("the base RoundTripper returned neither an answer nor an error")
 	}
@@ -338,10 +371,13 @@ func (t *Transport) send(req *http.Request) (resp *http.Response, err error) {
 
 // newRequest makes the attempt's request, with its credential and its body.
 func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, out *outcome) (*http.Request, error) {
-	// A map of its own for each attempt: the base may be the user's, and add to
-	// it. The values are shared and never written.
-	header := make(http.Header, len(c.header)+1)
-	maps.Copy(header, c.header)
+	header := c.header
+	if !c.raw || c.credential != nil {
+		// A map of its own for each attempt: the base may be the user's, and add to
+		// it. The values are shared and never written.
+		header = make(http.Header, len(c.header)+1)
+		maps.Copy(header, c.header)
+	}
 	if cred := c.credential; cred != nil {
 		token, err := cred.Token(ctx)
 		if err != nil {
@@ -369,9 +405,14 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, ou
 	} else {
 		a.up = sentBody{body, a}
 		req.Body, req.ContentLength = &a.up, c.length
-		if !c.onceOnly {
-			// Lets net/http replay the request where it provably was not looked at.
+		if !c.onceOnly && !idempotent(header) {
+			// Lets net/http send the request again where the server provably did not
+			// look at it: once, and not on another connection of the same age.
 			req.GetBody = func() (io.ReadCloser, error) {
+				if a.replay() {
+					return nil, errReplayed
+				}
+				closeIdle(t.base)
 				again, err := c.openBody()
 				if err != nil {
 					return nil, err
@@ -385,6 +426,15 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, ou
 		a.proxied = proxyOf(full, t.proxy) != ""
 	}
 	return full, nil
+}
+
+// errReplayed is a request that net/http wants to send a second time by itself.
+var errReplayed = errors.New("a kept connection was dead, the request was sent again")
+
+// idempotent reports whether net/http takes a POST for one that may be sent again
+// even when it may have run. The API knows no such header, so it may not.
+func idempotent(h http.Header) bool {
+	return h["Idempotency-Key"] != nil || h["X-Idempotency-Key"] != nil
 }
 
 // openBody returns a reader of the body from its beginning, nil without a body.
@@ -412,13 +462,11 @@ func setCredential(h http.Header, token Token) {
 // readAnswer reads as much of an answer as its judgement needs: all of it for
 // the typed client, the start of a failed one for a raw call.
 func (a *attemptState) readAnswer(o *observation, c *call, resp *http.Response) {
-	if c.raw {
-		if o.status < 300 {
-			return
-		}
-		head, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-		o.body = string(head)
-		resp.Body = &replayedBody{Reader: io.MultiReader(strings.NewReader(o.body), resp.Body), Closer: resp.Body, err: err}
+	if c.raw && o.status >= 300 {
+		o.body, _ = peek(resp)
+		return
+	}
+	if c.raw && !(c.whole && isWhole(o.header)) {
 		return
 	}
 	defer func() { _ = resp.Body.Close() }() // read to its end, the connection stays usable
@@ -427,7 +475,8 @@ func (a *attemptState) readAnswer(o *observation, c *call, resp *http.Response) 
 	if o.status >= 300 {
 		limit, length = maxErrorBody, min(length, maxErrorBody)
 	}
-	if strings.EqualFold(first(o.header, "Content-Encoding"), "gzip") && !resp.Uncompressed {
+	zipped := strings.EqualFold(first(o.header, "Content-Encoding"), "gzip") && !resp.Uncompressed
+	if zipped && !c.raw {
 		unzip, err := gzip.NewReader(body)
 		if err != nil {
 			o.bodyErr = err
@@ -436,12 +485,46 @@ func (a *attemptState) readAnswer(o *observation, c *call, resp *http.Response) 
 		body, length = unzip, -1
 	}
 	data, err := readUpTo(body, limit, length)
-	// The bytes are not touched any more: the answer's strings may share them.
-	o.body = unsafe.String(unsafe.SliceData(data), len(data))
+	o.body = shared(data)
 	if o.status < 300 || !errors.Is(err, errTooLarge) {
 		o.bodyErr = err
 	}
+	if c.raw {
+		o.whole = true
+		again := bodyOf(o.body)
+		again.err = err
+		resp.Body = again
+		if zipped && err == nil {
+			o.unzip()
+		}
+	}
 }
+
+// isWhole reports whether a raw caller's answer can be read before it is handed
+// over: JSON, in an encoding that we can read. A stream cannot.
+func isWhole(h http.Header) bool {
+	switch strings.ToLower(first(h, "Content-Encoding")) {
+	case "", "identity", "gzip":
+	default:
+		return false
+	}
+	kind := mediaType(h)
+	return kind == "application/json" || strings.HasSuffix(kind, "+json") || kind == "text/html" || kind == ""
+}
+
+// unzip unpacks the body for the judgement.
+func (o *observation) unzip() {
+	unzip, err := gzip.NewReader(strings.NewReader(o.body))
+	if err == nil {
+		var data []byte
+		data, err = readUpTo(unzip, maxAnswer, -1)
+		o.body = shared(data)
+	}
+	o.bodyErr = err
+}
+
+// shared makes a string of bytes that are not touched any more, without copying.
+func shared(data []byte) string { return unsafe.String(unsafe.SliceData(data), len(data)) }
 
 // readUpTo reads everything, at most limit bytes. length is what to expect, -1
 // if unknown.

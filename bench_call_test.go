@@ -113,6 +113,41 @@ func BenchmarkCall(b *testing.B) {
 	})
 }
 
+// post is a raw request, made anew for each round trip as a caller would.
+func post(ctx context.Context, body string) *http.Request {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.anthropic.com/v1/messages", strings.NewReader(body))
+	if err != nil {
+		panic(err)
+	}
+	req.Header["Content-Type"] = []string{"application/json"}
+	req.Header["X-Api-Key"] = []string{testKey}
+	return req
+}
+
+func roundTrip(b *testing.B, rt http.RoundTripper, req *http.Request) {
+	b.Helper()
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+}
+
+// BenchmarkRoundTrip is what the Transport adds to a bare round trip in memory.
+func BenchmarkRoundTrip(b *testing.B) {
+	const body = `{"model":"claude-sonnet-5-5","max_tokens":64,"messages":[{"role":"user","content":"Hello"}]}`
+	base := instant{fakeapi.Says("Good morning.").Body}
+	for name, rt := range map[string]http.RoundTripper{"bare": base, "transport": &claude.Transport{Base: base}} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				roundTrip(b, rt, post(b.Context(), body))
+			}
+		})
+	}
+}
+
 func TestASmallCallAllocatesLessThanItsHandWrittenTwin(t *testing.T) {
 	base := instant{fakeapi.Says("Good morning.").Body}
 	client, err := claude.New(claude.WithAPIKey(testKey), claude.WithRoundTripper(base))

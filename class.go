@@ -157,6 +157,8 @@ type classRow struct {
 	breaker   breakerRule //
 	family    Class       // the family errors.Is matches besides the class itself
 	overload  bool        // back off by the longer overload schedule
+	network   bool        // the connection is suspect: the next attempt uses a fresh one
+	gate      bool        // a wait that the server asks for holds for the other calls too
 }
 
 // classes is the class table: the only place that says what a class means.
@@ -168,14 +170,14 @@ var classes = map[Class]classRow{
 	ErrDeadline:    {processed: Ambiguous},
 	ErrCircuitOpen: {processed: NotSent},
 
-	ErrDNS:             {processed: NotSent, retry: retryTemporary, breaker: breakerTemporary, family: ErrNetwork},
-	ErrConnect:         {processed: NotSent, retry: retryAlways, breaker: breakerFailure, family: ErrNetwork},
-	ErrProxy:           {processed: NotSent, retry: retryTemporary, family: ErrNetwork},
-	ErrTLS:             {processed: NotSent, retry: retryTemporary, breaker: breakerTemporary, family: ErrNetwork},
-	ErrStaleConnection: {processed: NotSent, retry: retryFresh, family: ErrNetwork},
-	ErrConnectionLost:  {processed: Ambiguous, retry: retryOnce, breaker: breakerFailure, family: ErrNetwork},
-	ErrTimeout:         {processed: Ambiguous, retry: retryOnce, breaker: breakerFailure, family: ErrNetwork},
-	ErrBodyCut:         {processed: Ran, retry: retryOnce, breaker: breakerFailure},
+	ErrDNS:             {processed: NotSent, retry: retryTemporary, breaker: breakerTemporary, family: ErrNetwork, network: true},
+	ErrConnect:         {processed: NotSent, retry: retryAlways, breaker: breakerFailure, family: ErrNetwork, network: true},
+	ErrProxy:           {processed: NotSent, retry: retryTemporary, family: ErrNetwork, network: true},
+	ErrTLS:             {processed: NotSent, retry: retryTemporary, breaker: breakerTemporary, family: ErrNetwork, network: true},
+	ErrStaleConnection: {processed: NotSent, retry: retryFresh, family: ErrNetwork, network: true},
+	ErrConnectionLost:  {processed: Ambiguous, retry: retryOnce, breaker: breakerFailure, family: ErrNetwork, network: true},
+	ErrTimeout:         {processed: Ambiguous, retry: retryOnce, breaker: breakerFailure, family: ErrNetwork, network: true},
+	ErrBodyCut:         {processed: Ran, retry: retryOnce, breaker: breakerFailure, network: true},
 
 	ErrInvalidRequest:     {processed: Rejected},
 	ErrContextTooLong:     {processed: Rejected},
@@ -187,17 +189,29 @@ var classes = map[Class]classRow{
 	ErrRegion:             {processed: Rejected},
 	ErrConflict:           {processed: Rejected, retry: retryAlways},
 	ErrRequestTimeout:     {processed: Rejected, retry: retryAlways},
-	ErrRateLimit:          {processed: Rejected, retry: retryAlways},
-	ErrOverloaded:         {processed: Rejected, retry: retryAlways, breaker: breakerFailure, family: ErrServer, overload: true},
-	ErrInternal:           {processed: Ambiguous, retry: retryAlways, breaker: breakerFailure, family: ErrServer},
-	ErrGateway:            {processed: Ambiguous, retry: retryAlways, breaker: breakerFailure, family: ErrServer},
+	ErrRateLimit:          {processed: Rejected, retry: retryAlways, gate: true},
+	ErrOverloaded:         {processed: Rejected, retry: retryAlways, breaker: breakerFailure, family: ErrServer, overload: true, gate: true},
+	ErrInternal:           {processed: Ambiguous, retry: retryAlways, breaker: breakerFailure, family: ErrServer, gate: true},
+	ErrGateway:            {processed: Ambiguous, retry: retryAlways, breaker: breakerFailure, family: ErrServer, gate: true},
 	ErrBlocked:            {processed: Rejected},
 	ErrUnexpectedResponse: {processed: Ambiguous},
 	ErrRedirect:           {processed: NotSent},
 
-	ErrStreamTruncated: {processed: Ran, retry: retryAlways, breaker: breakerFailure},
-	ErrStreamStalled:   {processed: Ran, retry: retryAlways, breaker: breakerFailure},
+	ErrStreamTruncated: {processed: Ran, retry: retryAlways, breaker: breakerFailure, network: true},
+	ErrStreamStalled:   {processed: Ran, retry: retryAlways, breaker: breakerFailure, network: true},
 	ErrProtocol:        {processed: Ran},
 
 	ErrUnknown: {processed: Ambiguous},
+}
+
+// result is what an attempt says of its target to the breaker.
+func (v *verdict) result() result {
+	switch {
+	case v.class == "":
+		return succeeded
+	case classes[v.class].breaker == breakerFailure,
+		classes[v.class].breaker == breakerTemporary && v.temporary:
+		return failed
+	}
+	return neutral
 }

@@ -26,6 +26,7 @@ type Client struct {
 	header    http.Header // of a call without options of its own
 	source    CredentialInfo
 	cred      Credential
+	account   uint64 // whose gate its calls wait at
 	observer  Observer
 	logging   *traffic
 }
@@ -83,7 +84,7 @@ func New(options ...Option) (*Client, error) {
 func (c *Client) connect(cfg *config) error {
 	c.transport = cfg.transport
 	if c.transport == nil {
-		c.transport = &Transport{Base: cfg.rt, network: cfg.net}
+		c.transport = &Transport{Base: cfg.rt, Breaker: cfg.breaker, network: cfg.net}
 	}
 	if err := c.transport.init(); err != nil {
 		return err
@@ -102,10 +103,13 @@ func (c *Client) connect(cfg *config) error {
 		c.cred, cfg.source = c.transport.Credential, &CredentialInfo{Source: "WithTransport"}
 	}
 	c.source = *cfg.source
+	if static, ok := c.cred.(*staticCredential); ok {
+		c.account = c.transport.accountOf(static.token.Secret.Reveal(), "")
+	}
 	if cfg.scheme != "" {
 		c.cred, c.source.Scheme = &schemeCredential{c.cred, cfg.scheme}, cfg.scheme
 	}
-	all := append([]Observer{c.transport.Observer}, cfg.observers...)
+	all := append([]Observer{c.transport.observer}, cfg.observers...)
 	if cfg.logger != nil {
 		all = append(all, slogObserver(cfg.logger))
 	}
@@ -136,6 +140,11 @@ func (c *Client) Endpoint() string { return c.create.String() }
 // never the secret. Scheme is empty if a [Credential] of yours decides it.
 func (c *Client) Credential() CredentialInfo { return c.source }
 
+// Health returns how the targets called so far are: breaker, gate, budget and
+// last failure of each. It makes no call. Clients that share a [Transport] share
+// its targets.
+func (c *Client) Health() Health { return c.transport.Health() }
+
 // Close closes the connections that are idle. A client may be used after it.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
@@ -165,7 +174,7 @@ func (c *Client) prepare(op, method string, u *url.URL, model string, options []
 	}
 	return &call{
 		info:   CallInfo{Op: op, Target: Target{Host: c.base.Host, Model: model}},
-		method: method, url: u, header: header, credential: c.cred,
+		method: method, url: u, header: header, credential: c.cred, account: c.account,
 		retry: cfg.retry.withDefaults(), timeouts: cfg.timeouts.withDefaults(),
 		observer: &c.observer, logging: c.logging,
 	}, cfg, nil
@@ -230,7 +239,7 @@ func (s *MessageService) Create(ctx context.Context, request Request, options ..
 	resp := c.result.(*Response)
 	resp.RequestID = out.record.RequestID
 	resp.RateLimit = parseRateLimit(out.header)
-	resp.Attempts = attempts
+	resp.Attempts, resp.Trail = attempts, c.trail
 	return resp, nil
 }
 
@@ -295,6 +304,7 @@ func (c *Client) prepareBody(ctx context.Context, op string, u *url.URL, request
 		}}})
 	}
 	prepared.body, prepared.length = encoded, int64(encoded.Len())
+	prepared.tokens = promptTokens(request, encoded.Len())
 	return prepared, nil
 }
 
@@ -320,6 +330,45 @@ func sizeHint(r *Request) int {
 		add(r.Messages[i].Content)
 	}
 	return size + 256*len(r.Tools)
+}
+
+// promptTokens estimates the input tokens of a request from the size of its body.
+// The base64 of media says little of their tokens, so it counts at a tenth.
+func promptTokens(r *Request, size int) int {
+	if size > 64<<10 { // below, media make no difference that matters
+		for i := range r.Messages {
+			size -= mediaSize(r.Messages[i].Content) * 9 / 10
+		}
+	}
+	return size / bytesPerToken
+}
+
+// mediaSize is the length of the base64 data in blocks.
+func mediaSize(blocks Content) (size int) {
+	for _, b := range blocks {
+		switch b := b.(type) {
+		case *ImageBlock:
+			if b != nil {
+				size += b.Source.base64Size()
+			}
+		case *DocumentBlock:
+			if b != nil {
+				size += b.Source.base64Size()
+			}
+		case *ToolResultBlock:
+			if b != nil {
+				size += mediaSize(b.Content)
+			}
+		}
+	}
+	return size
+}
+
+func (s *Source) base64Size() int {
+	if s == nil || s.Type != SourceBase64 {
+		return 0
+	}
+	return len(s.Data)
 }
 
 // validate refuses a request by the rules in force and warns of the rest.

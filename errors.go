@@ -20,13 +20,15 @@ const (
 	ReasonFinal    Reason = "final"    // trying again would not help
 	ReasonAttempts Reason = "attempts" // no attempts left
 	ReasonDeadline Reason = "deadline" // the wait would have outlasted the deadline
+	ReasonBudget   Reason = "budget"   // too many retries to this target came to nothing
 	ReasonGate     Reason = "gate"     // the server asked for a longer wait than we make
+	ReasonCircuit  Reason = "circuit"  // the target's breaker is open
 )
 
 // A CallError is the failure of a call: what was asked, how it went and what it
 // came to. Every failing method of [Client] and [Transport] returns one. It wraps
 // its cause, one of [*APIError], [*NetworkError], [*ResponseError],
-// [*ValidationError], [*ConfigError] or the context's error; where the caller's
+// [*ValidationError], [*ConfigError], [*CircuitOpenError] or the context's error; where the caller's
 // context ended a call that had failed before, both are wrapped.
 type CallError struct {
 	Op        string        // what was called, such as "messages.create"
@@ -37,6 +39,7 @@ type CallError struct {
 	RetryAt   time.Time     // not before this time again; zero if the server did not say
 	Processed Processed     // what may have become of the last attempt
 	Attempts  []Attempt     // every attempt, in order
+	Trail     []Decision    // every decision about the call, in order
 	Elapsed   time.Duration // from the call to its end, waits included
 	Err       error         // the cause
 }

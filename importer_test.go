@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An importer gets the library and its one dependency, and nothing of its tests
+// An importer gets the library and its two dependencies, and nothing of its tests
 // or nested modules.
 func TestAnotherModuleImportsTheLibraryAlone(t *testing.T) {
 	root, err := os.Getwd()
@@ -23,7 +23,7 @@ func TestAnotherModuleImportsTheLibraryAlone(t *testing.T) {
 	write := func(name, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	write("go.mod", "module example.com/importer\n\ngo 1.26\n\nrequire github.com/steadfast-go/claude v0.0.0\n\nrequire github.com/cenkalti/backoff/v4 v4.3.0 // indirect\n\nreplace github.com/steadfast-go/claude => "+root+"\n")
+	write("go.mod", "module example.com/importer\n\ngo 1.26\n\nrequire github.com/steadfast-go/claude v0.0.0\n\nrequire (\n\tgithub.com/cenkalti/backoff/v4 v4.3.0 // indirect\n\tgithub.com/sony/gobreaker/v2 v2.4.0 // indirect\n)\n\nreplace github.com/steadfast-go/claude => "+root+"\n")
 	sum, err := os.ReadFile("go.sum")
 	require.NoError(t, err)
 	write("go.sum", string(sum))
@@ -55,6 +55,7 @@ func main() {
 	}
 	assert.ElementsMatch(t, []string{
 		"github.com/cenkalti/backoff/v4",
+		"github.com/sony/gobreaker/v2",
 		"github.com/steadfast-go/claude/internal/netstage",
 		"github.com/steadfast-go/claude/internal/redact",
 		"github.com/steadfast-go/claude/internal/wire",

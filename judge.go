@@ -35,6 +35,7 @@ type observation struct {
 	header  http.Header
 	body    string // all of it, or the start of a failed answer's
 	bodyErr error  // what ended the reading of the body, nil at its end
+	whole   bool   // of a raw call: body is all of the answer
 	call    *call  // what the answer is for
 }
 
@@ -70,7 +71,7 @@ func judge(o *observation) verdict {
 		})
 	case o.status >= 400:
 		v = fail(newAPIError(o))
-	case o.call.raw: // the body belongs to the caller
+	case o.call.raw && !o.whole: // the body belongs to the caller
 		v = judgeHeader(o)
 	default:
 		v = judgeBody(o)
@@ -78,6 +79,11 @@ func judge(o *observation) verdict {
 	if v.class == "" {
 		return v
 	}
+	return judgeFailure(o, v)
+}
+
+// judgeFailure completes the verdict on a failure by its class and its headers.
+func judgeFailure(o *observation, v verdict) verdict {
 	if v.processed == "" {
 		v.processed = classes[v.class].processed
 	}
@@ -242,10 +248,14 @@ func judgeBody(o *observation) verdict {
 	if typ := wire.NewDecoder(o.body).PeekString("type"); typ == "error" {
 		return fail(newAPIError(o)) // some gateways wrap an error in a 200
 	}
-	if o.call.decode == nil {
-		return verdict{}
+	var err error
+	switch c := o.call; {
+	case c.decode != nil:
+		err = c.decode(c, o.body)
+	case c.check != nil:
+		err = c.check(o.body)
 	}
-	if err := o.call.decode(o.call, o.body); err != nil {
+	if err != nil {
 		e := unexpected(o, "not the answer this call has")
 		if _, ok := errors.AsType[*wire.SyntaxError](err); ok {
 			e.Problem = "broken JSON"

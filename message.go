@@ -411,10 +411,11 @@ type Response struct {
 	Diagnostics  *CacheDiagnostics
 	Extra        Extra // members this type has no field for; unlike Message.Extra, they do not go back
 
-	RequestID string    // the "request-id" header; quote it to support
-	RateLimit RateLimit // what the headers said of the account's limits
-	Attempts  []Attempt // how the call went, the answered attempt last
-	Raw       string    // the body as it was received
+	RequestID string     // the "request-id" header; quote it to support
+	RateLimit RateLimit  // what the headers said of the account's limits
+	Attempts  []Attempt  // how the call went, the answered attempt last
+	Trail     []Decision // every decision about the call, in order
+	Raw       string     // the body as it was received
 }
 
 func (r *Response) fields(f *fields) {

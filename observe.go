@@ -25,6 +25,8 @@ type Observer struct {
 	AttemptStart func(ctx context.Context, call CallInfo, number int) context.Context
 	AttemptDone  func(ctx context.Context, call CallInfo, attempt Attempt)
 	Wait         func(ctx context.Context, call CallInfo, wait Wait)
+	Decision     func(ctx context.Context, call CallInfo, decision Decision)
+	StateChange  func(ctx context.Context, change StateChange)
 	Warning      func(ctx context.Context, warning Warning)
 }
 
@@ -38,6 +40,7 @@ type CallInfo struct {
 type CallResult struct {
 	Class     Class         // empty for success
 	Attempts  []Attempt     // every attempt, in order
+	Trail     []Decision    // every decision about the call, in order
 	Elapsed   time.Duration // from the call to its end, waits included
 	RequestID string
 	Usage     *Usage // of an answer that has one
@@ -94,6 +97,16 @@ func joinTwo(a, b Observer) Observer {
 	} else if g != nil {
 		j.Wait = func(ctx context.Context, c CallInfo, w Wait) { f(ctx, c, w); g(ctx, c, w) }
 	}
+	if f, g := a.Decision, b.Decision; f == nil {
+		j.Decision = g
+	} else if g != nil {
+		j.Decision = func(ctx context.Context, c CallInfo, d Decision) { f(ctx, c, d); g(ctx, c, d) }
+	}
+	if f, g := a.StateChange, b.StateChange; f == nil {
+		j.StateChange = g
+	} else if g != nil {
+		j.StateChange = func(ctx context.Context, s StateChange) { f(ctx, s); g(ctx, s) }
+	}
 	if f, g := a.Warning, b.Warning; f == nil {
 		j.Warning = g
 	} else if g != nil {
@@ -134,6 +147,10 @@ func slogObserver(log *slog.Logger) Observer {
 					slog.String("error", redact.Line(a.Err.Error(), maxShown)))
 			}
 			log.LogAttrs(ctx, level, "claude attempt", attrs...)
+		},
+		StateChange: func(ctx context.Context, s StateChange) {
+			log.LogAttrs(ctx, slog.LevelWarn, "claude breaker", slog.String("target", s.Target.String()),
+				slog.String("from", string(s.From)), slog.String("to", string(s.To)), slog.Time("retry_at", s.RetryAt))
 		},
 		Warning: func(ctx context.Context, w Warning) {
 			log.LogAttrs(ctx, slog.LevelWarn, "claude warning", slog.String("op", w.Op), slog.String("warning", w.Message))

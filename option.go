@@ -41,6 +41,8 @@ type config struct {
 	transport  *Transport
 	rt         http.RoundTripper
 	net        network
+	breaker    BreakerPolicy
+	breakerSet bool
 	netOption  string // the last option that concerns a base of ours
 	plainHTTP  bool
 	logger     *slog.Logger
@@ -273,6 +275,18 @@ func WithMaxAttempts(n int) CallOption {
 	})
 }
 
+// WithBreaker sets when calls to a target that keeps failing are refused. Default:
+// the zero [BreakerPolicy].
+func WithBreaker(policy BreakerPolicy) Option {
+	return option(func(c *config) error {
+		if err := policy.check(); err != nil {
+			return err
+		}
+		c.breaker, c.breakerSet = policy, true
+		return nil
+	})
+}
+
 // WithTimeouts sets the limits of an attempt's phases and of the call. Default:
 // the zero [Timeouts].
 func WithTimeouts(timeouts Timeouts) CallOption {
@@ -499,6 +513,7 @@ func (c *config) check() error {
 			is   bool
 		}{
 			{"WithRoundTripper", c.rt != nil},
+			{"WithBreaker", c.breakerSet},
 			{c.netOption, c.netOption != ""},
 			{"WithCredential", c.credential != nil && c.transport.Credential != nil},
 		} {

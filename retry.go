@@ -2,7 +2,6 @@ package claude
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -29,7 +28,11 @@ type RetryPolicy struct {
 	// 60 s. Beyond it the call ends at once, with the time in RetryAt: coming
 	// back earlier than asked only fails again.
 	MaxRetryAfter time.Duration
-	// Off makes every failure final.
+	// Budget bounds the retries of all calls to a target.
+	Budget BudgetPolicy
+	// Gate makes calls to a target share the waits that the server asks for.
+	Gate GatePolicy
+	// Off makes every failure final and never waits, at the gate neither.
 	Off bool
 }
 
@@ -38,7 +41,7 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 		p.MaxAttempts = 3
 	}
 	if p.Off {
-		p.MaxAttempts = 1
+		p.MaxAttempts, p.Gate.Off = 1, true
 	}
 	def := func(d *time.Duration, value time.Duration) {
 		if *d == 0 {
@@ -50,6 +53,7 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 	def(&p.OverloadBase, time.Second)
 	def(&p.OverloadMax, 30*time.Second)
 	def(&p.MaxRetryAfter, time.Minute)
+	p.Budget = p.Budget.withDefaults()
 	return p
 }
 
@@ -71,16 +75,20 @@ func (p RetryPolicy) check() error {
 			return &ConfigError{Field: "RetryPolicy." + d.name, Problem: "is negative"}
 		}
 	}
-	return nil
+	return p.Budget.check()
 }
 
 // retrier decides, for one call, whether another attempt follows and when.
 type retrier struct {
-	policy   RetryPolicy
-	used     int  // attempts that count
-	once     bool // the one more attempt after no answer is used up
-	fresh    bool // the free attempt on a fresh connection is used up
-	key      bool // the attempt with a changed credential is used up
+	policy   RetryPolicy  // with its defaults
+	state    *targetState // of the target
+	tokens   int          // size of the prompt
+	used     int          // attempts that count
+	paid     float64      // what the retry under way took from the budget
+	retried  bool         // there was a retry
+	once     bool         // the one more attempt after no answer is used up
+	fresh    bool         // the free attempt on a fresh connection is used up
+	key      bool         // the attempt with a changed credential is used up
 	ordinary *backoff.ExponentialBackOff
 	overload *backoff.ExponentialBackOff
 }
@@ -90,89 +98,121 @@ type decision struct {
 	retry  bool
 	fresh  bool          // on a fresh connection
 	wait   time.Duration // before the next attempt
+	why    string        // what the wait is for
 	reason Reason        // why there is none
 	at     time.Time     // not before this time again
+	left   float64       // of the budget
 }
 
 // next decides. keyChanged says whether another credential is at hand than the
-// attempt had; deadline is zero if there is none.
+// attempt had; deadline is zero if there is none. Nothing is taken from the
+// budget unless everything else is in favour.
 func (r *retrier) next(v *verdict, now, deadline time.Time, keyChanged func() bool) decision {
-	row := classes[v.class]
-	d := decision{reason: ReasonFinal}
+	d := decision{reason: ReasonFinal, why: "backoff"}
 	if v.hinted {
 		d.at = now.Add(v.hint)
 	}
-	free := false
-	switch {
-	case v.class == ErrCanceled || v.class == ErrDeadline:
-		return d
-	case v.override == mustNotRetry:
-		return d
-	case v.override == mustRetry:
-	default:
-		switch row.retry {
-		case retryNever:
-			return d
-		case retryTemporary:
-			if !v.temporary {
-				return d
-			}
-		case retryOnce:
-			if v.processed == Rejected { // cannot have run: as safe as any
-				break
-			}
-			if r.once {
-				return d
-			}
-			r.once = true
-		case retryFresh:
-			if r.fresh {
-				return d
-			}
-			r.fresh, free, d.fresh = true, true, true
-		case retryKey:
-			if r.key || !keyChanged() {
-				return d
-			}
-			r.key, free = true, true
-		case retryAlways:
-		}
-	}
+	r.retried, r.paid = true, 0
+	free, again := r.worthIt(v, keyChanged)
 	if !free {
 		r.used++
-		if r.policy.Off {
-			return d
-		}
-		if r.used >= r.policy.MaxAttempts {
-			d.reason = ReasonAttempts
-			return d
-		}
-	} else if r.policy.Off {
-		return d
 	}
-
+	left := r.state.budget.add(r.policy.Budget, now, 0)
+	stop := func(reason Reason) decision {
+		return decision{reason: reason, at: d.at, left: left}
+	}
 	switch {
+	case !again || r.policy.Off:
+		return stop(ReasonFinal)
+	case !free && r.used >= r.policy.MaxAttempts:
+		return stop(ReasonAttempts)
 	case free:
+		d.why = "fresh connection"
+		if v.class == ErrAuthentication {
+			d.why = "changed credential"
+		}
 	case v.hinted && v.hint > r.policy.MaxRetryAfter:
-		d.reason = ReasonGate
-		return d
+		return stop(ReasonGate)
 	case v.hinted:
-		// Exactly as asked, and a little later, so that those who were told the
-		// same time do not arrive together.
-		d.wait = v.hint + rand.N(max(250*time.Millisecond, v.hint/10))
+		d.why, d.wait = "retry-after", v.hint+spread(v.hint)
 	default:
-		d.wait = r.backoff(row.overload)
+		d.wait = r.backoff(classes[v.class].overload)
 	}
 	if !deadline.IsZero() && now.Add(d.wait).After(deadline) {
 		// Sleeping up to the deadline would only hide the real error behind it.
-		d.reason = ReasonDeadline
 		if d.at.IsZero() {
 			d.at = now.Add(d.wait)
 		}
-		d.wait = 0
-		return d
+		return stop(ReasonDeadline)
 	}
-	return decision{retry: true, fresh: d.fresh || row.family == ErrNetwork, wait: d.wait}
+	if b := r.state.breaker; b != nil {
+		if until, sure := b.refuses(now.Add(d.wait)); sure {
+			d.at = until
+			return stop(ReasonCircuit)
+		}
+	}
+	if !free && !r.policy.Budget.Off {
+		var ok bool
+		r.paid, left, ok = r.state.budget.take(r.policy.Budget, now, retryCost(v.processed, r.tokens))
+		if !ok {
+			return stop(ReasonBudget)
+		}
+	}
+	d.retry, d.reason, d.left = true, "", left
+	d.fresh = classes[v.class].network
+	return d
+}
+
+// worthIt reads the class table: whether another attempt may help, and whether it
+// is free.
+func (r *retrier) worthIt(v *verdict, keyChanged func() bool) (free, again bool) {
+	rule := classes[v.class].retry
+	switch {
+	case v.class == ErrCanceled || v.class == ErrDeadline || v.override == mustNotRetry:
+		return false, false
+	case v.override == mustRetry:
+		return false, true
+	}
+	switch rule {
+	case retryAlways:
+		return false, true
+	case retryTemporary:
+		return false, v.temporary
+	case retryOnce:
+		if v.processed == Rejected { // cannot have run: as safe as any
+			return false, true
+		}
+		again, r.once = !r.once, true
+		return false, again
+	case retryFresh:
+		again, r.fresh = !r.fresh, true
+		return again, again
+	case retryKey:
+		if r.key || r.policy.Off || !keyChanged() {
+			return false, false
+		}
+		r.key = true
+		return true, true
+	case retryNever:
+	}
+	return false, false
+}
+
+// succeeded settles the budget after an attempt that succeeded, and returns what
+// is left.
+func (r *retrier) succeeded(now time.Time) float64 {
+	units := r.paid
+	if !r.retried {
+		units = firstTrySuccess
+	}
+	r.paid = 0
+	return r.state.budget.add(r.policy.Budget, now, units)
+}
+
+// giveBack undoes the last decision to retry.
+func (r *retrier) giveBack(now time.Time) {
+	r.state.budget.add(r.policy.Budget, now, r.paid)
+	r.paid = 0
 }
 
 // backoff draws the next wait. Both schedules advance with every retry.

@@ -2,29 +2,26 @@ package claude
 
 import (
 	"bytes"
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
+	"hash/maphash"
 	"io"
-	"net"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
-	"github.com/steadfast-go/claude/internal/redact"
 	"github.com/steadfast-go/claude/internal/wire"
 )
 
 // Transport is an [http.RoundTripper] that makes calls of the Messages API
 // resilient: it judges every attempt, retries what is worth it, waits as long as
-// the server asks and leaves everything else alone. The typed client works
-// through one; under any other HTTP client it is a drop-in:
+// the server asks, refuses calls to a target that keeps failing and leaves
+// everything else alone. The typed client works through one; under any other HTTP
+// client it is a drop-in:
 //
 //	httpClient := &http.Client{Transport: &claude.Transport{}}
 //
@@ -38,30 +35,64 @@ type Transport struct {
 	Credential Credential
 	// Retry says when an attempt is made again.
 	Retry RetryPolicy
+	// Breaker says when calls to a failing target are refused.
+	Breaker BreakerPolicy
 	// Timeouts limit the phases of an attempt.
 	Timeouts Timeouts
+	// Validation says what happens to a raw POST /v1/messages whose body the API
+	// would refuse. Default: it is sent.
+	Validation TransportValidation
+	// Logger gets a line for each attempt, call and warning, as [WithLogger] says.
+	Logger *slog.Logger
 	// Observer is told everything.
 	Observer Observer
+	// Match, if set, says which raw requests are calls of the API, in place of
+	// their method and path. The others go straight to Base.
+	Match func(*http.Request) bool
 
 	network network // of a base that is ours
 
-	once  sync.Once
-	err   error // of the fields, found on first use
-	base  http.RoundTripper
-	ours  bool // base is one of newBase
-	dials bool // base is a transport of net/http that does not tell us when it dials
-	retry RetryPolicy
-	limit Timeouts
-	proxy func(*http.Request) (*url.URL, error) // of a base that is ours
+	once     sync.Once
+	err      error // of the fields, found on first use
+	base     http.RoundTripper
+	fresh    http.RoundTripper // makes attempts on connections of their own; nil for a base that is not ours
+	ours     bool              // base is one of newBase
+	dials    bool              // base is a transport of net/http that does not tell us when it dials
+	retry    RetryPolicy
+	limit    Timeouts
+	observer Observer
+	proxy    func(*http.Request) (*url.URL, error) // of a base that is ours
+	seed     maphash.Seed
+	targets  targets
 }
+
+// TransportValidation says what a [Transport] does with the body of a raw POST
+// /v1/messages before sending it.
+type TransportValidation int
+
+// The ways to check a raw body.
+const (
+	TransportValidationOff    TransportValidation = iota // send it unread
+	TransportValidationWarn                              // send it, and tell Observer.Warning and the logger what is wrong
+	TransportValidationRefuse                            // refuse what the API is sure to refuse, with a [*ValidationError]; warn of the rest
+)
 
 // init prepares the Transport once.
 func (t *Transport) init() error {
 	t.once.Do(func() {
-		t.err = errors.Join(t.Retry.check(), t.Timeouts.check())
+		t.err = errors.Join(t.Retry.check(), t.Breaker.check(), t.Timeouts.check())
+		if t.Validation < TransportValidationOff || t.Validation > TransportValidationRefuse {
+			t.err = errors.Join(t.err, &ConfigError{Field: "Transport.Validation", Problem: "is none of TransportValidationOff, TransportValidationWarn, TransportValidationRefuse"})
+		}
 		t.retry, t.limit = t.Retry.withDefaults(), t.Timeouts.withDefaults()
+		t.targets.policy = t.Breaker.withDefaults()
+		t.seed = maphash.MakeSeed()
+		t.observer = t.Observer
+		if t.Logger != nil {
+			t.observer = joinTwo(t.observer, slogObserver(t.Logger))
+		}
 		if t.Base == nil {
-			t.base, t.ours = newBase(t.network), true
+			t.base, t.fresh, t.ours = newBase(t.network), newFresh(t.network), true
 		} else {
 			t.base = t.Base
 		}
@@ -79,251 +110,291 @@ func (t *Transport) CloseIdleConnections() {
 	}
 }
 
-func closeIdle(rt http.RoundTripper) {
-	if c, ok := rt.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
+// Health returns how the targets called so far are: breaker, gate, budget and
+// last failure of each. It makes no call.
+func (t *Transport) Health() Health {
+	if t.init() != nil {
+		return Health{At: time.Now()}
 	}
-}
-
-// call is everything a call needs, ready to be attempted any number of times.
-type call struct {
-	info       CallInfo
-	method     string
-	url        *url.URL
-	host       string // the Host header, where it differs from the URL's
-	header     http.Header
-	body       wire.Body
-	newBody    func() (io.ReadCloser, error) // in place of body, for a raw caller's own
-	length     int64
-	close      bool                             // as in http.Request
-	trailer    http.Header                      // as in http.Request
-	raw        bool                             // the answer goes to a raw caller
-	decode     func(c *call, body string) error // reads a typed call's answer into result
-	result     any                              // what decode made
-	credential Credential
-	retry      RetryPolicy
-	timeouts   Timeouts
-	observer   *Observer
-	logging    *traffic
-	onceOnly   bool // the body cannot be sent again
-}
-
-// run makes a call: attempts, judged, until one succeeds or another would not
-// help. On failure it returns the last outcome too, for raw callers.
-func (t *Transport) run(ctx context.Context, c *call) (out outcome, attempts []Attempt, failure *CallError) {
-	start := time.Now()
-	if c.observer.CallStart != nil {
-		ctx = c.observer.CallStart(ctx, c.info)
-	}
-	callCtx := ctx
-	if c.timeouts.Total > 0 {
-		var cancel context.CancelFunc
-		callCtx, cancel = context.WithDeadline(ctx, start.Add(c.timeouts.Total))
-		defer func() {
-			if out.resp == nil {
-				cancel()
-			} else if b, ok := out.resp.Body.(*rawBody); ok {
-				b.release(cancel) // the call goes on until its answer is read
-			}
-		}()
-	}
-	r := retrier{policy: c.retry}
-	for number := 1; ; number++ {
-		out = t.observedAttempt(ctx, callCtx, c, number)
-		attempts = append(attempts, out.record)
-		last := &attempts[len(attempts)-1]
-		if out.class == "" {
-			break
-		}
-		deadline, _ := callCtx.Deadline()
-		d := r.next(&out.verdict, time.Now(), deadline, func() bool { return c.keyChanged(ctx, out.token) })
-		if c.onceOnly && d.retry {
-			d = decision{reason: ReasonFinal, at: d.at}
-		}
-		if !d.retry {
-			failure = c.failed(out, d.reason, d.at)
-			break
-		}
-		if out.resp != nil {
-			drain(out.resp.Body)
-			out.resp = nil
-		}
-		if d.fresh {
-			closeIdle(t.base) // the pool may hold more of the connections that died
-		}
-		last.Wait = d.wait
-		if d.wait > 0 && c.observer.Wait != nil {
-			c.observer.Wait(ctx, c.info, Wait{Duration: d.wait, Class: out.class, Hinted: out.hinted})
-		}
-		if err := sleep(callCtx, d.wait); err != nil {
-			failure = c.endedWhileWaiting(ctx, out, err)
-			break
-		}
-	}
-	elapsed := time.Since(start)
-	if failure != nil {
-		failure.Attempts, failure.Elapsed = attempts, elapsed
-		for i := len(attempts) - 1; i >= 0 && failure.RequestID == ""; i-- {
-			failure.RequestID = redact.Line(attempts[i].RequestID, maxShownMessage)
-		}
-	}
-	if c.observer.CallDone != nil {
-		c.done(ctx, out, attempts, elapsed, failure)
-	}
-	return out, attempts, failure
-}
-
-// observedAttempt makes an attempt between its two hooks.
-func (t *Transport) observedAttempt(ctx, callCtx context.Context, c *call, number int) outcome {
-	attemptCtx := callCtx
-	if c.observer.AttemptStart != nil {
-		attemptCtx = c.observer.AttemptStart(callCtx, c.info, number)
-	}
-	out := t.attempt(attemptCtx, c, number)
-	if (out.class == ErrDeadline || out.class == ErrCanceled) && ctx.Err() == nil {
-		// It was our own Total that ended it, not the caller.
-		limit := &timeoutError{name: "Total", limit: c.timeouts.Total}
-		out.verdict = verdict{class: ErrTimeout, processed: out.processed, override: mustNotRetry, err: &NetworkError{
-			Stage: out.record.Stage, Timeout: true, Err: limit, class: ErrTimeout, processed: out.processed,
-		}}
-		out.record.Class, out.record.Err = out.class, out.err
-	}
-	if c.observer.AttemptDone != nil {
-		c.observer.AttemptDone(attemptCtx, c.info, out.record)
-	}
-	return out
-}
-
-// failed is the call's error for an attempt after which there is none.
-func (c *call) failed(out outcome, reason Reason, at time.Time) *CallError {
-	return &CallError{
-		Op: c.info.Op, Target: c.info.Target, Class: out.class, Reason: reason,
-		RetryAt: at, Processed: out.processed, Err: out.err,
-	}
-}
-
-// endedWhileWaiting is the call's error when a context ended the wait between two
-// attempts. Both causes are kept: that the caller gave up, and what it gave up on.
-func (c *call) endedWhileWaiting(ctx context.Context, out outcome, err error) *CallError {
-	e := c.failed(out, ReasonDeadline, time.Time{})
-	if ctx.Err() == nil {
-		return e // our own Total: the failure it was waiting after is the news
-	}
-	e.Reason, e.Class = ReasonFinal, contextClass(err)
-	e.Err = fmt.Errorf("%w while waiting after %w", err, out.err)
-	return e
-}
-
-// keyChanged reports whether another credential is at hand than token.
-func (c *call) keyChanged(ctx context.Context, token Token) bool {
-	if c.credential == nil {
-		return false
-	}
-	now, err := c.credential.Token(ctx)
-	return err == nil && now.Secret.Reveal() != token.Secret.Reveal()
-}
-
-// done tells the observer how the call ended.
-func (c *call) done(ctx context.Context, out outcome, attempts []Attempt, elapsed time.Duration, failure *CallError) {
-	result := CallResult{Class: out.class, Attempts: attempts, Elapsed: elapsed, RequestID: out.record.RequestID}
-	if failure != nil {
-		result.Class, result.Err, result.RequestID = failure.Class, failure, failure.RequestID
-	} else if r, ok := c.result.(*Response); ok {
-		result.Usage = &r.Usage
-	}
-	c.observer.CallDone(ctx, c.info, result)
+	return t.targets.health(time.Now())
 }
 
 // RoundTrip sends a request of the Messages API as many times as it takes. It
 // returns the last answer as it came whenever there was one, its body intact,
 // and an error, a [*CallError], only when there was none or when it is not the
-// API's, such as an HTML page with status 200. Requests of anything else go
-// straight to Base. The caller's request and credential are left as they are,
-// unless Credential is set.
+// API's, such as an HTML page with status 200. A call that another call's
+// Retry-After keeps from being sent is answered with a copy of that 429.
+// Requests of anything else go straight to Base. The caller's request and
+// credential are left as they are, unless Credential is set.
+//
+// Where the caller is a client that retries too and marks its attempts
+// (X-Stainless-Retry-Count), the final answer of a failed call says x-should-retry:
+// false, so that attempts are not multiplied.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := t.init(); err != nil {
 		closeBody(req)
 		return nil, err
 	}
-	if !isAPI(req) {
+	if ours := t.Match; ours != nil && !ours(req) || ours == nil && !isAPI(req) {
 		return t.base.RoundTrip(req)
 	}
-	c := &call{
-		info:   CallInfo{Op: opOf(req), Target: Target{Host: req.URL.Host}},
-		method: req.Method, url: req.URL, host: req.Host, header: req.Header, raw: true,
-		close: req.Close, trailer: req.Trailer,
-		credential: t.Credential, retry: t.retry, timeouts: t.limit, observer: &t.Observer,
-	}
-	if err := c.takeBody(req); err != nil {
-		return nil, &CallError{Op: c.info.Op, Target: c.info.Target, Class: ErrConfig, Reason: ReasonFinal, Processed: NotSent, Err: err}
+	c, err := t.rawCall(req)
+	if err != nil {
+		return nil, refuse(c.info.Op, c.info.Target, err)
 	}
 	out, _, failure := t.run(req.Context(), c)
 	if c.onceOnly {
 		closeBody(req) // in case no attempt got as far as that
 	}
+	resp := out.resp
 	switch {
 	case failure == nil:
-	case out.resp == nil:
+	case resp == nil && len(failure.Attempts) == 0 && failure.Reason != ReasonCircuit:
+		api, ok := errors.AsType[*APIError](failure)
+		if !ok {
+			return nil, failure
+		}
+		resp = api.again(time.Until(failure.RetryAt))
+	case resp == nil:
 		return nil, failure
 	case out.class == ErrUnexpectedResponse:
-		drain(out.resp.Body)
+		drain(resp.Body)
 		return nil, failure
 	}
-	out.resp.Request = req
-	return out.resp, nil
+	resp.Request = req
+	if failure != nil && req.Header.Get("X-Stainless-Retry-Count") != "" && retriedBlindly(resp.StatusCode) {
+		resp.Header = resp.Header.Clone()
+		resp.Header.Set("X-Should-Retry", "false")
+	}
+	return resp, nil
 }
 
-// isAPI reports whether a request is one of the Messages API, by its path alone:
-// the host may be any gateway.
-func isAPI(req *http.Request) bool {
-	if req.URL == nil {
-		return false
+// retriedBlindly reports whether other clients try an answer again by its status.
+func retriedBlindly(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
+		return true
 	}
-	path := req.URL.Path
-	i := strings.LastIndex(path, "/v1/")
+	return status >= 500
+}
+
+// again makes the answer an error came from, for a call that was not sent because
+// of it. left is what remains of the wait it asked for.
+func (e *APIError) again(left time.Duration) *http.Response {
+	header := e.Header.Clone()
+	if header == nil {
+		header = make(http.Header)
+	}
+	header.Del("Retry-After-Ms")
+	header.Set("Retry-After", strconv.FormatInt(int64((max(0, left)+time.Second-1)/time.Second), 10))
+	header.Set("Content-Length", strconv.Itoa(len(e.Body)))
+	header.Del("Content-Encoding")
+	return &http.Response{
+		Status: strconv.Itoa(e.Status) + " " + http.StatusText(e.Status), StatusCode: e.Status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: bodyOf(string(e.Body)), ContentLength: int64(len(e.Body)),
+	}
+}
+
+// rawCall makes a call of a raw request. It returns one on failure too, for the
+// error's sake.
+func (t *Transport) rawCall(req *http.Request) (*call, error) {
+	kind := kindOf(req)
+	c := &call{
+		info:   CallInfo{Op: opOf(req), Target: Target{Host: req.URL.Host}},
+		method: req.Method, url: req.URL, host: req.Host, header: req.Header, raw: true,
+		whole: kind != kindOther, check: kind.check(),
+		close: req.Close, trailer: req.Trailer,
+		credential: t.Credential, retry: t.retry, timeouts: t.limit, observer: &t.observer,
+	}
+	if t.Credential == nil {
+		c.account = t.accountOf(first(req.Header, "X-Api-Key"), first(req.Header, "Authorization"))
+	}
+	data, err := c.takeBody(req, kind == kindMessage || kind == kindCount)
+	if err != nil {
+		return c, err
+	}
+	c.info.Target.Model = wire.NewDecoder(shared(data)).PeekString("model")
+	c.tokens = len(data) / bytesPerToken
+	if kind == kindMessage && data != nil && t.Validation != TransportValidationOff {
+		if err := t.checkBody(req, c.info.Op, data); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// checkBody applies Validation to a raw body.
+func (t *Transport) checkBody(req *http.Request, op string, body []byte) error {
+	version := first(req.Header, "Anthropic-Version")
+	if version == "" {
+		version = Version20261021
+	}
+	var refused []Problem
+	for _, p := range CheckJSON(body, version) {
+		if p.Severity == SeverityError && t.Validation == TransportValidationRefuse {
+			refused = append(refused, p)
+		} else if t.observer.Warning != nil {
+			t.observer.Warning(req.Context(), Warning{Op: op, Message: p.String(), Problem: &p})
+		}
+	}
+	if refused != nil {
+		return &ValidationError{Problems: refused}
+	}
+	return nil
+}
+
+// accountOf is what a gate knows a credential by.
+func (t *Transport) accountOf(key, token string) uint64 {
+	return maphash.String(t.seed, key) ^ 3*maphash.String(t.seed, token)
+}
+
+// apiPath returns what follows the last "/v1/" of a path.
+func apiPath(u *url.URL) (path string, ok bool) {
+	if u == nil {
+		return "", false
+	}
+	const root = "/v1/"
+	i := strings.LastIndex(u.Path, root)
 	if i < 0 {
-		return false
+		return "", false
 	}
-	root, _, _ := strings.Cut(path[i+len("/v1/"):], "/")
-	return slices.Contains([]string{"messages", "models", "files"}, root)
+	return u.Path[i+len(root):], true
+}
+
+// isAPI reports whether a request is one of the Messages API, by its method and
+// path alone: the host may be any gateway.
+func isAPI(req *http.Request) bool {
+	path, ok := apiPath(req.URL)
+	root, _, _ := strings.Cut(path, "/")
+	return ok && slices.Contains([]string{"messages", "models", "files"}, root)
+}
+
+// rawKind is what a raw request asks for, as far as its answer can be judged.
+type rawKind uint8
+
+const (
+	kindOther   rawKind = iota // a download, an upload, a batch: its answer passes through
+	kindMessage                // POST /v1/messages
+	kindCount                  // POST /v1/messages/count_tokens
+	kindModels                 // GET /v1/models
+)
+
+func kindOf(req *http.Request) rawKind {
+	path, _ := apiPath(req.URL)
+	switch {
+	case req.Method == http.MethodPost && path == "messages":
+		return kindMessage
+	case req.Method == http.MethodPost && path == "messages/count_tokens":
+		return kindCount
+	case req.Method == http.MethodGet && (path == "models" || strings.HasPrefix(path, "models/")):
+		return kindModels
+	}
+	return kindOther
+}
+
+// check returns what says whether a body is an answer of the kind.
+func (k rawKind) check() func(body string) error {
+	switch k {
+	case kindMessage:
+		return checkMessage
+	case kindCount, kindModels:
+		return checkJSONText
+	case kindOther:
+	}
+	return nil
+}
+
+func checkJSONText(body string) error {
+	dec := wire.NewDecoder(body)
+	dec.Skip()
+	dec.End()
+	return dec.Err()
+}
+
+// checkMessage returns an error unless a body is a Message object: of that type,
+// with a list of content. The rest may lack, as it does behind some gateways.
+func checkMessage(body string) error {
+	dec := wire.NewDecoder(body)
+	typ, list := "", false
+	for ok := dec.BeginObject(); ok; {
+		var name string
+		if name, ok = dec.NextMember(); !ok {
+			break
+		}
+		switch {
+		case name == "type" && dec.Kind() == '"':
+			typ = dec.String()
+			continue
+		case name == "content":
+			list = dec.Kind() == '['
+		}
+		dec.Skip()
+	}
+	dec.End()
+	switch {
+	case dec.Err() != nil:
+		return dec.Err()
+	case typ != "message":
+		return errors.New(`no "type":"message" in it`)
+	case !list:
+		return errors.New("no list of content in it")
+	}
+	return nil
 }
 
 // opOf names a raw request: its method and the end of its path.
 func opOf(req *http.Request) string {
-	return req.Method + " " + req.URL.Path[strings.LastIndex(req.URL.Path, "/v1/"):]
+	switch kindOf(req) { // what is asked for most is not put together each time
+	case kindMessage:
+		return "POST /v1/messages"
+	case kindCount:
+		return "POST /v1/messages/count_tokens"
+	case kindModels, kindOther:
+	}
+	if path, ok := apiPath(req.URL); ok {
+		return req.Method + " /v1/" + path
+	}
+	if req.URL == nil {
+		return req.Method
+	}
+	return req.Method + " " + req.URL.Path
 }
 
-// maxBuffered is the largest body of a raw caller that is kept to be sent again.
-const maxBuffered = 32 << 20
+const (
+	maxBuffered   = 32 << 20 // bytes of a raw caller's body that are kept to be sent again
+	bytesPerToken = 4        // of a prompt in JSON, roughly
+)
 
-// takeBody makes the request's body replayable: by its GetBody, or by a copy of
-// it up to 32 MiB. A larger one is passed through, and sent once.
-func (c *call) takeBody(req *http.Request) error {
+// takeBody makes the request's body replayable: by a copy of it up to 32 MiB, or
+// by its GetBody. A larger one without is passed through, and sent once. It
+// returns the copy; read says that it is needed.
+func (c *call) takeBody(req *http.Request, read bool) (data []byte, err error) {
 	if req.Body == nil || req.Body == http.NoBody {
-		return nil
+		return nil, nil
 	}
 	c.length = req.ContentLength
-	if req.GetBody != nil {
+	if req.GetBody != nil && (!read || req.ContentLength > maxBuffered) {
 		closeBody(req)
 		c.newBody = req.GetBody
-		return nil
+		return nil, nil
 	}
-	data, err := io.ReadAll(io.LimitReader(req.Body, maxBuffered+1))
-	if err != nil {
-		closeBody(req)
-		return fmt.Errorf("reading the request's body: %w", err)
-	}
-	if len(data) > maxBuffered {
+	data, err = readUpTo(req.Body, maxBuffered, req.ContentLength)
+	switch {
+	case errors.Is(err, errTooLarge):
 		c.onceOnly = true
 		c.newBody = func() (io.ReadCloser, error) {
 			return &replayedBody{Reader: io.MultiReader(bytes.NewReader(data), req.Body), Closer: req.Body}, nil
 		}
-		return nil
+		return nil, nil
+	case err != nil:
+		closeBody(req)
+		return nil, &ConfigError{Field: "Body", Problem: "cannot be read", Err: err}
 	}
 	closeBody(req)
 	c.length = int64(len(data))
 	c.body = wire.BodyOf(data)
-	return nil
+	return data, nil
 }
 
 func closeBody(req *http.Request) {
@@ -332,73 +403,84 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// network says how a base transport of ours reaches the network.
-type network struct {
-	proxy *url.URL       // nil means the environment's
-	roots *x509.CertPool // nil means the system's
-	only  string         // "tcp4" or "tcp6"; empty means both
+// textBody is a body that has been read before.
+type textBody struct {
+	strings.Reader
+
+	err error // what ended the reading, nil at its end
 }
 
-// newBase makes the default base transport. Its connections are checked for life
-// (TCP keep-alive, HTTP/2 pings) and dropped after a minute without use, because
-// what lies between forgets idle connections without telling. The dial, TLS and
-// first-byte limits are kept by each attempt.
-func newBase(n network) *http.Transport {
-	dialer := &net.Dialer{
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 9},
-		ControlContext: func(ctx context.Context, _, addr string, _ syscall.RawConn) error {
-			if a, ok := ctx.Value(attemptKey{}).(*attemptState); ok {
-				a.dialing(StageConnect, addr) // the name is resolved, now it connects
-			}
-			return nil
-		},
-	}
-	base := &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if n.only != "" {
-				network = n.only
-			}
-			if a, ok := ctx.Value(attemptKey{}).(*attemptState); ok {
-				a.dialing(StageDNS, addr)
-			}
-			return dialer.DialContext(ctx, network, addr)
-		},
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.roots},
-		ForceAttemptHTTP2:   true,
-		MaxIdleConnsPerHost: 64,
-		IdleConnTimeout:     time.Minute,
-		HTTP2:               &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
-		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, res *http.Response) error {
-			if res.StatusCode != http.StatusOK {
-				return &proxyError{status: res.StatusCode}
-			}
-			return nil
-		},
-	}
-	if n.proxy != nil {
-		base.Proxy = http.ProxyURL(n.proxy)
-	}
-	return base
+// bodyOf makes a body of a text.
+func bodyOf(text string) *textBody {
+	b := new(textBody)
+	b.Reset(text)
+	return b
 }
 
-// proxyError is a proxy that would not connect us.
-type proxyError struct{ status int }
-
-// Error names the proxy's answer.
-func (e *proxyError) Error() string {
-	return fmt.Sprintf("the proxy answered %d %s to CONNECT", e.status, http.StatusText(e.status))
+func (b *textBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if errors.Is(err, io.EOF) && b.err != nil {
+		err = b.err
+	}
+	return n, err
 }
 
-// proxyOf returns the proxy a request goes through, without its credentials;
-// empty if there is none.
-func proxyOf(req *http.Request, proxy func(*http.Request) (*url.URL, error)) string {
-	if proxy == nil || req == nil {
-		return ""
+// WriteTo hides the embedded one, which would swallow the error.
+func (b *textBody) WriteTo(w io.Writer) (int64, error) {
+	n, err := b.Reader.WriteTo(w)
+	if err == nil {
+		err = b.err
 	}
-	u, err := proxy(req)
-	if err != nil || u == nil {
-		return ""
+	return n, err
+}
+
+// Close does nothing: there is nothing to give back.
+func (b *textBody) Close() error { return nil }
+
+// CheckResponse returns the typed error of a raw HTTP call's answer, as a
+// [*CallError], or nil if it is a success. The body can be read afterwards as if
+// nobody had looked at it. For an answer that came through a [Transport] it is
+// the final word: everything worth trying has been tried.
+//
+//	resp, err := httpClient.Do(req)
+//	if err == nil {
+//		err = claude.CheckResponse(resp)
+//	}
+func CheckResponse(resp *http.Response) error {
+	if resp == nil {
+		return &CallError{Op: "check response", Class: ErrConfig, Reason: ReasonFinal, Processed: NotSent, Err: &ConfigError{Field: "resp", Problem: "is nil"}}
 	}
-	return u.Scheme + "://" + u.Host
+	c := &call{raw: true, info: CallInfo{Op: "check response"}}
+	if resp.Request != nil && resp.Request.URL != nil {
+		c.info = CallInfo{Op: opOf(resp.Request), Target: Target{Host: resp.Request.URL.Host}}
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	o := observation{now: time.Now(), stage: StageBody, status: resp.StatusCode, header: resp.Header, call: c}
+	envelope := o.status < 300 && mediaType(o.header) == "application/json"
+	if o.status >= 300 || envelope {
+		o.body, _ = peek(resp)
+	}
+	v := judge(&o)
+	if v.class == "" && envelope && wire.NewDecoder(o.body).PeekString("type") == "error" {
+		v = judgeFailure(&o, fail(newAPIError(&o)))
+	}
+	if v.class == "" {
+		return nil
+	}
+	e := c.failed(&outcome{verdict: v}, ReasonFinal, time.Time{})
+	e.RequestID = first(o.header, "Request-Id")
+	if v.hinted {
+		e.RetryAt = o.now.Add(v.hint)
+	}
+	return e
+}
+
+// peek reads the start of an answer's body and puts it back.
+func peek(resp *http.Response) (head string, err error) {
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	head = string(data)
+	resp.Body = &replayedBody{Reader: io.MultiReader(strings.NewReader(head), resp.Body), Closer: resp.Body, err: err}
+	return head, err
 }

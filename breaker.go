@@ -1,0 +1,422 @@
+package claude
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+// BreakerPolicy says when calls to a target are refused because it keeps failing.
+// The zero value is the default policy.
+//
+// A breaker trips when it is sure: not at a ratio, which noise reaches now and
+// then, but when the ratio of failures is above FailureShare with 95 %
+// confidence, or after Run failures in a row. It then refuses calls for a while,
+// lets one probe through at a time, and closes after two probes have succeeded.
+// What says nothing of the target, such as a bad request, a rate limit or a
+// canceled call, counts neither way.
+type BreakerPolicy struct {
+	// Window is how far back outcomes count, by the time they came in. Default
+	// 60 s.
+	Window time.Duration
+	// FailureShare is the share of failures, from 0 to 1, above which a target
+	// counts as down. Default 0.8: where nothing else can answer, refusing calls
+	// at a lower share would throw away those that work. With another target at
+	// hand, 0.5 serves better.
+	FailureShare float64
+	// Run is how many failures in a row trip the breaker whatever the share.
+	// Default 30; 12 where another target is at hand.
+	Run int
+	// OpenFor is how long calls are refused before a probe, ±20 %. Default 4 s.
+	OpenFor time.Duration
+	// OpenMax is what OpenFor doubles up to in a long outage. Default 30 s.
+	OpenMax time.Duration
+	// LongOutage is how long an outage lasts before OpenFor begins to double.
+	// Default 2 min.
+	LongOutage time.Duration
+	// ProbeLease is how long a probe may take before the next call probes in its
+	// place. Default 120 s, the default of Timeouts.FirstByte.
+	ProbeLease time.Duration
+	// Off lets every call pass.
+	Off bool
+}
+
+func (p BreakerPolicy) withDefaults() BreakerPolicy {
+	def := func(d *time.Duration, value time.Duration) {
+		if *d == 0 {
+			*d = value
+		}
+	}
+	def(&p.Window, time.Minute)
+	def(&p.OpenFor, 4*time.Second)
+	def(&p.OpenMax, max(30*time.Second, p.OpenFor))
+	def(&p.LongOutage, 2*time.Minute)
+	def(&p.ProbeLease, 120*time.Second)
+	if p.FailureShare == 0 {
+		p.FailureShare = 0.8
+	}
+	if p.Run == 0 {
+		p.Run = 30
+	}
+	return p
+}
+
+func (p BreakerPolicy) check() error {
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"Window", p.Window},
+		{"OpenFor", p.OpenFor},
+		{"OpenMax", p.OpenMax},
+		{"LongOutage", p.LongOutage},
+		{"ProbeLease", p.ProbeLease},
+	} {
+		if d.value < 0 {
+			return &ConfigError{Field: "BreakerPolicy." + d.name, Problem: "is negative: use Off for no breaker, 0 for the default"}
+		}
+	}
+	switch {
+	case p.FailureShare < 0 || p.FailureShare >= 1 || math.IsNaN(p.FailureShare):
+		return &ConfigError{Field: "BreakerPolicy.FailureShare", Problem: "is not a share from 0 to below 1"}
+	case p.Run < 0:
+		return &ConfigError{Field: "BreakerPolicy.Run", Problem: "is negative"}
+	case p.OpenMax != 0 && p.OpenMax < p.OpenFor:
+		return &ConfigError{Field: "BreakerPolicy.OpenMax", Problem: "is shorter than OpenFor"}
+	}
+	return nil
+}
+
+// BreakerState is what a target's breaker does with calls.
+type BreakerState string
+
+// The states.
+const (
+	BreakerClosed  BreakerState = "closed"  // lets them pass
+	BreakerOpen    BreakerState = "open"    // refuses them
+	BreakerProbing BreakerState = "probing" // lets one at a time pass, to see whether the target is well again
+)
+
+// StateChange is a breaker that changed its state.
+type StateChange struct {
+	Target   Target
+	From, To BreakerState
+	At       time.Time
+	RetryAt  time.Time // of an open breaker: when it lets a probe through
+}
+
+// A CircuitOpenError is a call that was refused without being sent, because its
+// target kept failing. Calling again before RetryAt is refused too.
+type CircuitOpenError struct {
+	Target  Target
+	RetryAt time.Time // when a probe is let through
+	Last    Class     // what went wrong last at the target
+}
+
+// Error says since when not to call.
+func (e *CircuitOpenError) Error() string {
+	s := "not sent: " + e.Target.String() + " keeps failing"
+	if e.Last != "" {
+		s += ", last with " + string(e.Last)
+	}
+	if !e.RetryAt.IsZero() {
+		s += "; do not call again before " + e.RetryAt.UTC().Format(time.RFC3339)
+	}
+	return s
+}
+
+// Class returns [ErrCircuitOpen].
+func (e *CircuitOpenError) Class() Class { return ErrCircuitOpen }
+
+// Is reports whether target is [ErrCircuitOpen].
+func (e *CircuitOpenError) Is(target error) bool { return ErrCircuitOpen.matches(target) }
+
+// breaker is a target's breaker. The state machine is gobreaker's; what it counts
+// and how long it stays open is ours: it forgets the outcome of calls that last
+// longer than its interval, counts calls that have not ended, and stays open for
+// a fixed time without jitter.
+//
+// gobreaker calls its callbacks with its lock held, and they take ours. So ours
+// is never held while gobreaker is called.
+type breaker struct {
+	policy BreakerPolicy
+	target Target
+	random func() float64 // from 0 to below 1
+	cycle  *gobreaker.TwoStepCircuitBreaker[struct{}]
+
+	mu        sync.Mutex
+	now       time.Time // of the event being worked on
+	window    window
+	state     BreakerState
+	epoch     int       // counts the times it was closed
+	since     time.Time // of the state
+	openUntil time.Time
+	openFor   time.Duration // before jitter
+	outage    time.Time     // when it was last closed before this outage
+	probe     *permit       // the one on its way
+	last      Class         // of the failure seen last
+	changes   []StateChange // to be told once no lock is held
+}
+
+// probesToClose is how many probes must succeed, one after the other.
+const probesToClose = 2
+
+var (
+	errTargetFailed = errors.New("target failed")
+	errNeutral      = errors.New("says nothing of the target")
+)
+
+func newBreaker(target Target, policy BreakerPolicy, random func() float64) *breaker {
+	if random == nil {
+		random = rand.Float64
+	}
+	b := &breaker{policy: policy, target: target, random: random, state: BreakerClosed, window: newWindow(policy.Window)}
+	b.cycle = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		MaxRequests:   probesToClose,
+		Timeout:       1, // how long it stays open is openUntil's to say
+		ReadyToTrip:   func(gobreaker.Counts) bool { return b.tripped() },
+		OnStateChange: func(_ string, from, to gobreaker.State) { b.moved(from, to) },
+		IsExcluded:    func(err error) bool { return errors.Is(err, errNeutral) },
+	})
+	return b
+}
+
+// permit lets one attempt through a breaker. Its end must be told; telling it
+// again does nothing.
+type permit struct {
+	b     *breaker
+	epoch int
+	probe bool
+	lease time.Time // when the next call may probe instead
+	ended bool
+	done  func(error) // of gobreaker; nil while it is being asked
+}
+
+// admit lets an attempt through, or says why not. The permit is *ordinary, which
+// the caller provides, unless it is a probe's: the breaker itself keeps that.
+func (b *breaker) admit(now time.Time, ordinary *permit) (*permit, *CircuitOpenError) {
+	p, refused := b.reserve(now, ordinary)
+	if refused != nil {
+		return nil, refused
+	}
+	done, err := b.cycle.Allow()
+	b.mu.Lock()
+	if err == nil && (p.probe || b.state == BreakerClosed && p.epoch == b.epoch) {
+		p.done = done
+		if b.state == BreakerOpen {
+			b.become(BreakerProbing)
+		}
+		b.mu.Unlock()
+		return p, nil
+	}
+	// It tripped between our look and gobreaker's, or the other way round.
+	if b.probe == p {
+		b.probe = nil
+	}
+	refused = b.refusal(now)
+	b.mu.Unlock()
+	if err == nil {
+		done(errNeutral)
+	}
+	return nil, refused
+}
+
+// reserve decides by what is ours: the time, and whether a probe is on its way.
+func (b *breaker) reserve(now time.Time, ordinary *permit) (*permit, *CircuitOpenError) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now = now
+	if b.state == BreakerClosed {
+		*ordinary = permit{b: b, epoch: b.epoch}
+		return ordinary, nil
+	}
+	if now.Before(b.openUntil) {
+		return nil, b.refusal(now)
+	}
+	if old := b.probe; old != nil {
+		if now.Before(old.lease) || old.done == nil {
+			return nil, b.refusal(now)
+		}
+		b.mu.Unlock()
+		old.end(now, neutral, "")
+		b.mu.Lock()
+		if b.probe != nil || b.state == BreakerClosed {
+			return nil, b.refusal(now)
+		}
+	}
+	b.probe = &permit{b: b, epoch: b.epoch, probe: true, lease: now.Add(b.policy.ProbeLease)}
+	return b.probe, nil
+}
+
+// refusal is the error of a refused call. While a probe is on its way nobody
+// knows when the next may go; an open time from now is when it's worth asking.
+func (b *breaker) refusal(now time.Time) *CircuitOpenError {
+	at := b.openUntil
+	if !at.After(now) {
+		at = now.Add(b.policy.OpenFor)
+	}
+	return &CircuitOpenError{Target: b.target, RetryAt: at, Last: b.last}
+}
+
+// refuses reports whether an attempt at a time would certainly be refused, and
+// until when.
+func (b *breaker) refuses(at time.Time) (until time.Time, sure bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.openUntil, b.state != BreakerClosed && at.Before(b.openUntil)
+}
+
+// result is what an attempt says of its target.
+type result uint8
+
+const (
+	neutral result = iota
+	succeeded
+	failed
+)
+
+// end reports an attempt's end and frees what it held.
+func (p *permit) end(now time.Time, r result, class Class) {
+	b := p.b
+	b.mu.Lock()
+	if p.ended {
+		b.mu.Unlock()
+		return
+	}
+	p.ended = true
+	b.now = now
+	if r == failed {
+		b.last = class
+	}
+	if b.state == BreakerClosed && p.epoch == b.epoch && r != neutral {
+		b.window.add(now, r == failed)
+	}
+	b.mu.Unlock()
+	switch r {
+	case succeeded:
+		p.done(nil)
+	case failed:
+		p.done(errTargetFailed)
+	case neutral:
+		p.done(errNeutral)
+	}
+	b.mu.Lock()
+	if b.probe == p {
+		b.probe = nil
+	}
+	b.mu.Unlock()
+}
+
+// tripped is asked by gobreaker after each failure of a closed breaker.
+func (b *breaker) tripped() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.window.run >= b.policy.Run || wilson(b.window.failed, b.window.total()) > b.policy.FailureShare
+}
+
+// moved follows gobreaker's state.
+func (b *breaker) moved(from, to gobreaker.State) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch to {
+	case gobreaker.StateOpen:
+		// It stays open for a time that grows once the outage is a long one.
+		switch {
+		case from == gobreaker.StateClosed:
+			b.outage, b.openFor = b.now, b.policy.OpenFor
+		case b.now.Sub(b.outage) > b.policy.LongOutage:
+			b.openFor = min(2*b.openFor, b.policy.OpenMax)
+		}
+		jitter := 0.8 + 0.4*b.random()
+		b.openUntil = b.now.Add(time.Duration(float64(b.openFor) * jitter))
+		b.become(BreakerOpen)
+	case gobreaker.StateClosed:
+		b.epoch++
+		b.window = newWindow(b.policy.Window)
+		b.openUntil = time.Time{}
+		b.become(BreakerClosed)
+	case gobreaker.StateHalfOpen: // for callers it is open until a probe is let through
+	}
+}
+
+func (b *breaker) become(state BreakerState) {
+	b.changes = append(b.changes, StateChange{Target: b.target, From: b.state, To: state, At: b.now, RetryAt: b.openUntil})
+	b.state, b.since = state, b.now
+}
+
+// take returns the changes that nobody has been told of.
+func (b *breaker) take() []StateChange {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	changes := b.changes
+	b.changes = nil
+	return changes
+}
+
+// window counts outcomes of the last while by the time they came in.
+type window struct {
+	bucket  time.Duration
+	buckets [windowBuckets]struct{ ok, failed int }
+	newest  int64 // number of the bucket of the last outcome
+	ok      int
+	failed  int
+	run     int // failures since the last success
+}
+
+const windowBuckets = 60
+
+func newWindow(length time.Duration) window {
+	return window{bucket: max(1, length/windowBuckets)}
+}
+
+func (w *window) total() int { return w.ok + w.failed }
+
+func (w *window) add(now time.Time, failed bool) {
+	w.advance(now)
+	b := &w.buckets[w.newest%windowBuckets]
+	if failed {
+		b.failed++
+		w.failed++
+		w.run++
+	} else {
+		b.ok++
+		w.ok++
+		w.run = 0
+	}
+}
+
+// advance drops what is too old to count.
+func (w *window) advance(now time.Time) {
+	n := now.UnixNano() / int64(w.bucket)
+	for i := max(w.newest+1, n-windowBuckets+1); i <= n; i++ {
+		b := &w.buckets[i%windowBuckets]
+		w.ok -= b.ok
+		w.failed -= b.failed
+		b.ok, b.failed = 0, 0
+	}
+	w.newest = max(w.newest, n)
+}
+
+// wilson returns the lower bound of the share of failures with 95 % confidence
+// (Wilson's score interval). It needs 4 failures of 4, 15 of 20 or 60 of 100 to
+// be sure of more than a half.
+func wilson(failed, total int) float64 {
+	if total == 0 {
+		return 0
+	}
+	const z = 1.96
+	n, share := float64(total), float64(failed)/float64(total)
+	center := share + z*z/(2*n)
+	margin := z * math.Sqrt(share*(1-share)/n+z*z/(4*n*n))
+	return (center - margin) / (1 + z*z/n)
+}
+
+// String describes the change on one line.
+func (c StateChange) String() string {
+	return fmt.Sprintf("%s: breaker %s, was %s", c.Target, c.To, c.From)
+}

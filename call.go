@@ -1,0 +1,359 @@
+package claude
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/steadfast-go/claude/internal/redact"
+	"github.com/steadfast-go/claude/internal/wire"
+)
+
+// call is everything a call needs, ready to be attempted any number of times.
+type call struct {
+	info       CallInfo
+	method     string
+	url        *url.URL
+	host       string // the Host header, where it differs from the URL's
+	header     http.Header
+	body       wire.Body
+	newBody    func() (io.ReadCloser, error) // in place of body, for a raw caller's own
+	length     int64
+	tokens     int                              // estimated size of the prompt
+	close      bool                             // as in http.Request
+	trailer    http.Header                      // as in http.Request
+	raw        bool                             // the answer goes to a raw caller
+	whole      bool                             // a raw call whose answer is read before it is handed over
+	check      func(body string) error          // says what is wrong with a raw call's answer
+	decode     func(c *call, body string) error // reads a typed call's answer into result
+	result     any                              // what decode made
+	credential Credential
+	account    uint64 // whose gate it waits at
+	retry      RetryPolicy
+	timeouts   Timeouts
+	observer   *Observer
+	logging    *traffic
+	onceOnly   bool // the body cannot be sent again
+
+	state *targetState
+	trail []Decision
+	left  float64 // of the budget, as seen last
+	pass  permit  // of the attempt under way, unless it is a probe
+
+	// Room for a call that goes well.
+	firstAttempt   [1]Attempt
+	firstDecisions [2]Decision
+}
+
+// forget drops what a result that refers to the call must not keep alive.
+func (c *call) forget() {
+	c.body, c.newBody, c.header, c.decode = wire.Body{}, nil, nil, nil
+}
+
+// note adds a decision to the call's trail.
+func (c *call) note(ctx context.Context, d Decision) {
+	d.Budget = c.left
+	if c.trail == nil {
+		c.trail = c.firstDecisions[:0]
+	}
+	c.trail = append(c.trail, d)
+	if c.observer.Decision != nil {
+		c.observer.Decision(ctx, c.info, d)
+	}
+}
+
+// run makes a call: attempts, judged, until one succeeds or another would not
+// help. On failure it returns the last outcome too, for raw callers.
+func (t *Transport) run(ctx context.Context, c *call) (out outcome, attempts []Attempt, failure *CallError) {
+	start := time.Now()
+	c.state = t.targets.get(c.info.Target, c.retry.Budget, start)
+	c.left = c.state.budget.add(c.retry.Budget, start, 0)
+	if c.observer.CallStart != nil {
+		ctx = c.observer.CallStart(ctx, c.info)
+	}
+	callCtx := ctx
+	if c.timeouts.Total > 0 {
+		var cancel context.CancelFunc
+		callCtx, cancel = context.WithDeadline(ctx, start.Add(c.timeouts.Total))
+		defer func() {
+			if out.resp == nil {
+				cancel()
+			} else if b, ok := out.resp.Body.(*rawBody); ok {
+				b.release(cancel) // the call goes on until its answer is read
+			} else {
+				cancel()
+			}
+		}()
+	}
+	out, attempts, failure = t.attempts(ctx, callCtx, c)
+	elapsed := time.Since(start)
+	if failure != nil {
+		failure.Attempts, failure.Elapsed, failure.Trail = attempts, elapsed, c.trail
+		for i := len(attempts) - 1; i >= 0 && failure.RequestID == ""; i-- {
+			failure.RequestID = redact.Line(attempts[i].RequestID, maxShownMessage)
+		}
+	}
+	if c.observer.CallDone != nil {
+		c.done(ctx, out, attempts, elapsed, failure)
+	}
+	c.forget()
+	return out, attempts, failure
+}
+
+// attempts is the loop of a call: admitted, attempted, judged, and again.
+func (t *Transport) attempts(ctx, callCtx context.Context, c *call) (out outcome, attempts []Attempt, failure *CallError) {
+	deadline, _ := callCtx.Deadline()
+	r := retrier{policy: c.retry, state: c.state, tokens: c.tokens}
+	var answer *http.Response // the last one there was, for raw callers
+	fresh := false
+	attempts = c.firstAttempt[:0]
+	for {
+		pass, refused := c.admit(ctx, callCtx, &out)
+		if refused != nil {
+			failure = refused
+			break
+		}
+		out = t.observedAttempt(ctx, callCtx, c, pass, len(attempts)+1, fresh)
+		if out.replayed != nil {
+			attempts = append(attempts, *out.replayed)
+			out.record.Number++
+			r.fresh = true // net/http has used up the free attempt
+		}
+		attempts = append(attempts, out.record)
+		c.report(ctx, pass, &out, &r)
+		if out.class == "" {
+			return out, attempts, nil
+		}
+		token := out.token
+		d := r.next(&out.verdict, time.Now(), deadline, func() bool { return c.keyChanged(ctx, token) })
+		if c.onceOnly && d.retry {
+			r.giveBack(time.Now())
+			d = decision{reason: ReasonFinal, at: d.at, left: d.left}
+		}
+		c.left = d.left
+		if !d.retry {
+			c.note(ctx, Decision{At: time.Now(), Layer: LayerRetry, Action: ActionStop, Reason: string(d.reason)})
+			failure = c.failed(&out, d.reason, d.at)
+			break
+		}
+		c.note(ctx, Decision{At: time.Now(), Layer: LayerRetry, Action: ActionAgain, Reason: d.why, Wait: d.wait})
+		if out.resp != nil {
+			answer = set(out.resp, out.body)
+			out.resp = nil
+		}
+		fresh = d.fresh
+		attempts[len(attempts)-1].Wait = d.wait
+		if d.wait > 0 && c.observer.Wait != nil {
+			c.observer.Wait(ctx, c.info, Wait{Duration: d.wait, Class: out.class, Hinted: out.hinted})
+		}
+		if err := sleep(callCtx, d.wait); err != nil {
+			failure = c.endedWhileWaiting(ctx, &out, out.err, err)
+			break
+		}
+	}
+	if out.resp == nil && failure.Class != ErrCanceled && failure.Class != ErrDeadline {
+		out.resp = answer
+	}
+	return out, attempts, failure
+}
+
+// set frees an answer's connection and leaves what was read of its body in it.
+func set(resp *http.Response, body string) *http.Response {
+	drain(resp.Body)
+	resp.Body = bodyOf(body)
+	resp.ContentLength = int64(len(body))
+	if resp.Header.Get("Content-Length") != "" {
+		resp.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	return resp
+}
+
+// admit waits until the target may be asked: at its gate first, so that a call in
+// the queue never holds a probe of the breaker. last is the attempt before; its
+// class is empty where there was none.
+func (c *call) admit(ctx, callCtx context.Context, last *outcome) (*permit, *CallError) {
+	if !c.retry.Gate.Off {
+		if refused := c.passGate(ctx, callCtx, last); refused != nil {
+			return nil, refused
+		}
+	}
+	b := c.state.breaker
+	if b == nil {
+		return nil, nil //nolint:nilnil // no breaker, no permit
+	}
+	now := time.Now()
+	pass, open := b.admit(now, &c.pass)
+	if open != nil {
+		c.tell(ctx)
+		c.note(ctx, Decision{At: now, Layer: LayerBreaker, Action: ActionRefuse, Reason: string(BreakerOpen), Wait: open.RetryAt.Sub(now)})
+		return nil, c.refused(last, ErrCircuitOpen, open, ReasonCircuit, open.RetryAt)
+	}
+	state := BreakerClosed
+	if pass.probe {
+		c.tell(ctx)
+		state = BreakerProbing
+	}
+	c.note(ctx, Decision{At: now, Layer: LayerBreaker, Action: ActionAdmit, Reason: string(state)})
+	return pass, nil
+}
+
+// passGate waits for the gate to open, if that is soon enough.
+func (c *call) passGate(ctx, callCtx context.Context, last *outcome) *CallError {
+	patience := c.retry.MaxRetryAfter
+	for {
+		now := time.Now()
+		s, shut := c.state.gate.ask(c.account, now)
+		if !shut {
+			return nil
+		}
+		left := s.until.Sub(now)
+		wait := left + spread(left)
+		reason := Reason("")
+		if deadline, ok := callCtx.Deadline(); ok && now.Add(wait).After(deadline) {
+			reason = ReasonDeadline
+		}
+		if left > patience {
+			reason = ReasonGate
+		}
+		class := s.err.Class()
+		if reason != "" {
+			c.note(ctx, Decision{At: now, Layer: LayerGate, Action: ActionRefuse, Reason: string(reason), Wait: left})
+			return c.refused(last, class, s.err, reason, s.until)
+		}
+		patience -= left
+		c.note(ctx, Decision{At: now, Layer: LayerGate, Action: ActionWait, Reason: string(class), Wait: wait})
+		if c.observer.Wait != nil {
+			c.observer.Wait(ctx, c.info, Wait{Duration: wait, Class: class, Hinted: true})
+		}
+		if err := sleep(callCtx, wait); err != nil {
+			if last.class == "" {
+				gone := outcome{verdict: verdict{class: class, processed: NotSent, err: s.err}}
+				return c.endedWhileWaiting(ctx, &gone, s.err, err)
+			}
+			return c.endedWhileWaiting(ctx, last, last.err, err)
+		}
+	}
+}
+
+// spread is what is added to a wait that a server asked for, so that those who
+// were told the same time do not arrive together.
+func spread(wait time.Duration) time.Duration {
+	return rand.N(max(250*time.Millisecond, wait/10))
+}
+
+// refused is the error of a call that is not let through: the failure before it,
+// if there was one, else what stands in the way.
+func (c *call) refused(last *outcome, class Class, err error, reason Reason, at time.Time) *CallError {
+	if last.class != "" {
+		return c.failed(last, reason, at)
+	}
+	return &CallError{Op: c.info.Op, Target: c.info.Target, Class: class, Reason: reason, RetryAt: at, Processed: NotSent, Err: err}
+}
+
+// observedAttempt makes an attempt between its two hooks. Whatever happens in it,
+// a panic of a hook or of the base included, frees its permit.
+func (t *Transport) observedAttempt(ctx, callCtx context.Context, c *call, pass *permit, number int, fresh bool) (out outcome) {
+	c.state.attempts.Add(1)
+	c.state.inFlight.Add(1)
+	whole := false
+	defer func() {
+		c.state.inFlight.Add(-1)
+		if !whole && pass != nil {
+			pass.end(time.Now(), neutral, "")
+		}
+	}()
+	attemptCtx := callCtx
+	if c.observer.AttemptStart != nil {
+		attemptCtx = c.observer.AttemptStart(callCtx, c.info, number)
+	}
+	out = t.attempt(attemptCtx, c, number, fresh)
+	if (out.class == ErrDeadline || out.class == ErrCanceled) && ctx.Err() == nil {
+		// It was our own Total that ended it, not the caller.
+		limit := &timeoutError{name: "Total", limit: c.timeouts.Total}
+		out.verdict = verdict{class: ErrTimeout, processed: out.processed, override: mustNotRetry, err: &NetworkError{
+			Stage: out.record.Stage, Timeout: true, Err: limit, class: ErrTimeout, processed: out.processed,
+		}}
+		out.record.Class, out.record.Err = out.class, out.err
+	}
+	if c.observer.AttemptDone != nil {
+		c.observer.AttemptDone(attemptCtx, c.info, out.record)
+	}
+	whole = true
+	return out
+}
+
+// report tells the target's breaker, gate and budget what an attempt came to.
+func (c *call) report(ctx context.Context, pass *permit, out *outcome, r *retrier) {
+	now := time.Now()
+	if pass != nil {
+		pass.end(now, out.result(), out.class)
+		c.tell(ctx)
+	}
+	if out.replayed != nil {
+		c.note(ctx, Decision{At: now, Layer: LayerAttempt, Action: ActionReplay, Reason: string(ErrStaleConnection)})
+	}
+	if out.class == "" {
+		c.left = r.succeeded(now)
+		c.note(ctx, Decision{At: now, Layer: LayerAttempt, Action: ActionSuccess})
+		return
+	}
+	c.state.report(now, &out.verdict)
+	if api, ok := out.err.(*APIError); ok && out.hinted && classes[out.class].gate && !c.retry.Gate.Off {
+		c.state.gate.close(c.account, now, now.Add(out.hint), api)
+	}
+	c.note(ctx, Decision{At: now, Layer: LayerAttempt, Action: ActionFailure, Reason: string(out.class)})
+}
+
+// tell delivers the breaker's changes of state, with no lock held.
+func (c *call) tell(ctx context.Context) {
+	for _, change := range c.state.breaker.take() {
+		if c.observer.StateChange != nil {
+			c.observer.StateChange(ctx, change)
+		}
+	}
+}
+
+// failed is the call's error for an attempt after which there is none.
+func (c *call) failed(out *outcome, reason Reason, at time.Time) *CallError {
+	return &CallError{
+		Op: c.info.Op, Target: c.info.Target, Class: out.class, Reason: reason,
+		RetryAt: at, Processed: out.processed, Err: out.err,
+	}
+}
+
+// endedWhileWaiting is the call's error when a context ended a wait. Both causes
+// are kept: that the caller gave up, and what it was waiting after.
+func (c *call) endedWhileWaiting(ctx context.Context, out *outcome, cause, err error) *CallError {
+	e := c.failed(out, ReasonDeadline, time.Time{})
+	if ctx.Err() == nil {
+		return e // our own Total: the failure it was waiting after is the news
+	}
+	e.Reason, e.Class = ReasonFinal, contextClass(err)
+	e.Err = fmt.Errorf("%w while waiting after %w", err, cause)
+	return e
+}
+
+// keyChanged reports whether another credential is at hand than token.
+func (c *call) keyChanged(ctx context.Context, token Token) bool {
+	if c.credential == nil {
+		return false
+	}
+	now, err := c.credential.Token(ctx)
+	return err == nil && now.Secret.Reveal() != token.Secret.Reveal()
+}
+
+// done tells the observer how the call ended.
+func (c *call) done(ctx context.Context, out outcome, attempts []Attempt, elapsed time.Duration, failure *CallError) {
+	result := CallResult{Class: out.class, Attempts: attempts, Trail: c.trail, Elapsed: elapsed, RequestID: out.record.RequestID}
+	if failure != nil {
+		result.Class, result.Err, result.RequestID = failure.Class, failure, failure.RequestID
+	} else if r, ok := c.result.(*Response); ok {
+		result.Usage = &r.Usage
+	}
+	c.observer.CallDone(ctx, c.info, result)
+}
