@@ -459,24 +459,29 @@ func setCredential(h http.Header, token Token) {
 	}
 }
 
-// readAnswer reads as much of an answer as its judgement needs: all of it for
-// the typed client, the start of a failed one for a raw call.
+// readAnswer reads as much of an answer as its judgement needs: all of it for the
+// typed client and for a raw caller's that is judged by its body, the start of a
+// raw caller's failure, nothing of what passes through.
 func (a *attemptState) readAnswer(o *observation, c *call, resp *http.Response) {
-	if c.raw && o.status >= 300 {
-		o.body, _ = peek(resp)
-		return
-	}
-	if c.raw && !(c.whole && isWhole(o.header)) {
-		return
-	}
-	defer func() { _ = resp.Body.Close() }() // read to its end, the connection stays usable
 	a.down = progressReader{resp.Body, a}
+	switch {
+	case !c.raw:
+		a.readTyped(o, resp)
+	case o.status >= 300:
+		o.body, _ = peek(resp)
+	case c.whole && isWhole(o.header):
+		a.readRaw(o, resp)
+	}
+}
+
+// readTyped reads an answer to its end, which keeps the connection usable.
+func (a *attemptState) readTyped(o *observation, resp *http.Response) {
+	defer func() { _ = resp.Body.Close() }()
 	body, limit, length := io.Reader(&a.down), int64(maxAnswer), resp.ContentLength
 	if o.status >= 300 {
 		limit, length = maxErrorBody, min(length, maxErrorBody)
 	}
-	zipped := strings.EqualFold(first(o.header, "Content-Encoding"), "gzip") && !resp.Uncompressed
-	if zipped && !c.raw {
+	if isZipped(resp) {
 		unzip, err := gzip.NewReader(body)
 		if err != nil {
 			o.bodyErr = err
@@ -485,19 +490,36 @@ func (a *attemptState) readAnswer(o *observation, c *call, resp *http.Response) 
 		body, length = unzip, -1
 	}
 	data, err := readUpTo(body, limit, length)
-	o.body = shared(data)
+	o.body = shared(data[:min(int64(len(data)), limit)])
 	if o.status < 300 || !errors.Is(err, errTooLarge) {
 		o.bodyErr = err
 	}
-	if c.raw {
-		o.whole = true
-		again := bodyOf(o.body)
-		again.err = err
-		resp.Body = again
-		if zipped && err == nil {
-			o.unzip()
-		}
+}
+
+// readRaw reads an answer to its end and puts it back as it came. One that is too
+// large for that is not judged: the caller reads on where we stopped.
+func (a *attemptState) readRaw(o *observation, resp *http.Response) {
+	data, err := readUpTo(&a.down, maxAnswer, resp.ContentLength)
+	again := bodyOf(shared(data))
+	if errors.Is(err, errTooLarge) {
+		resp.Body = &replayedBody{Reader: io.MultiReader(again, &a.down), Closer: resp.Body}
+		return
 	}
+	_ = resp.Body.Close()
+	again.err, resp.Body = err, again
+	o.body, o.bodyErr, o.whole = shared(data), err, true
+	if err == nil && isZipped(resp) {
+		unzip, err := gzip.NewReader(strings.NewReader(o.body))
+		if err == nil {
+			data, err = readUpTo(unzip, maxAnswer, -1)
+			o.body = shared(data)
+		}
+		o.bodyErr = err
+	}
+}
+
+func isZipped(resp *http.Response) bool {
+	return strings.EqualFold(first(resp.Header, "Content-Encoding"), "gzip") && !resp.Uncompressed
 }
 
 // isWhole reports whether a raw caller's answer can be read before it is handed
@@ -512,22 +534,11 @@ func isWhole(h http.Header) bool {
 	return kind == "application/json" || strings.HasSuffix(kind, "+json") || kind == "text/html" || kind == ""
 }
 
-// unzip unpacks the body for the judgement.
-func (o *observation) unzip() {
-	unzip, err := gzip.NewReader(strings.NewReader(o.body))
-	if err == nil {
-		var data []byte
-		data, err = readUpTo(unzip, maxAnswer, -1)
-		o.body = shared(data)
-	}
-	o.bodyErr = err
-}
-
 // shared makes a string of bytes that are not touched any more, without copying.
 func shared(data []byte) string { return unsafe.String(unsafe.SliceData(data), len(data)) }
 
-// readUpTo reads everything, at most limit bytes. length is what to expect, -1
-// if unknown.
+// readUpTo reads everything, and fails with errTooLarge once it has read more than
+// limit bytes. length is what to expect, -1 if unknown.
 func readUpTo(r io.Reader, limit, length int64) ([]byte, error) {
 	size := int64(4 << 10)
 	if length >= 0 {
@@ -539,7 +550,7 @@ func readUpTo(r io.Reader, limit, length int64) ([]byte, error) {
 		data = data[:len(data)+n]
 		switch {
 		case int64(len(data)) > limit:
-			return data[:limit], errTooLarge
+			return data, errTooLarge
 		case errors.Is(err, io.EOF):
 			return data, nil
 		case err != nil:

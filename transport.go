@@ -383,9 +383,8 @@ func (c *call) takeBody(req *http.Request, read bool) (data []byte, err error) {
 	switch {
 	case errors.Is(err, errTooLarge):
 		c.onceOnly = true
-		c.newBody = func() (io.ReadCloser, error) {
-			return &replayedBody{Reader: io.MultiReader(bytes.NewReader(data), req.Body), Closer: req.Body}, nil
-		}
+		whole := &replayedBody{Reader: io.MultiReader(bytes.NewReader(data), req.Body), Closer: req.Body}
+		c.newBody = func() (io.ReadCloser, error) { return whole, nil }
 		return nil, nil
 	case err != nil:
 		closeBody(req)
