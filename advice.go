@@ -682,7 +682,11 @@ func (a *Advice) refineTLS(f *TLSFailure) {
 	switch {
 	case problem == "unknown authority":
 		a.Summary = "The server's certificate comes from an authority this program does not trust, so no secret was sent."
-		a.cause("Something on the way, mostly a company's proxy or antivirus, looks into TLS." + by)
+		who := "Something on the way, mostly a company's proxy or antivirus, looks into TLS."
+		if f.Interceptor != "" {
+			who = f.Interceptor + " looks into TLS on the way to the API."
+		}
+		a.cause(who + by)
 		a.first("Ask your network's administrators for the company's CA certificate as PEM, and trust it, as follows.")
 		a.Actions = append(a.Actions[:1:1], append([]string{trustLinux, trustMacOS, trustWindows, trustHere}, a.Actions[len(a.Actions)-1])...)
 	case problem == "wrong name":
@@ -847,6 +851,19 @@ func (a *Advice) refineCall(call *CallError) {
 		default:
 			a.Retry += " Not before " + at + "."
 		}
+	}
+	switch call.Reason {
+	case ReasonBudget:
+		a.cause("The retry budget of this target is used up: too many retries came to nothing, so this failure was not tried again.")
+	case ReasonCircuit:
+		if a.Class != ErrCircuitOpen {
+			a.cause("The circuit breaker of this target opened meanwhile, so this failure was not tried again.")
+		}
+	case ReasonGate:
+		if len(call.Attempts) == 0 {
+			a.cause("The call was not sent: another call had been told to wait that long.")
+		}
+	case ReasonFinal, ReasonAttempts, ReasonDeadline:
 	}
 	switch {
 	case a.Class != ErrCanceled && a.Class != ErrDeadline && a.Class != ErrTimeout && a.Class != ErrConnectionLost:

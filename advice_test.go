@@ -337,3 +337,14 @@ var retriedWords = map[retryRule]string{
 	retryNever: "no", retryAlways: "yes", retryTemporary: "if temporary", retryOnce: "once",
 	retryFresh: "once, at once, on a fresh connection", retryKey: "once, if the credential has changed",
 }
+
+func TestAdviceSaysWhyThereWasNoOtherAttempt(t *testing.T) {
+	for reason, want := range map[Reason]string{
+		ReasonBudget:  "retry budget",
+		ReasonCircuit: "circuit breaker",
+		ReasonGate:    "another call had been told to wait",
+	} {
+		advice := Explain(&CallError{Op: "x", Class: ErrRateLimit, Reason: reason, Err: &APIError{Status: 429}})
+		assert.Contains(t, strings.Join(advice.Causes, "\n"), want)
+	}
+}

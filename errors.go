@@ -226,11 +226,16 @@ func (e *NetworkError) Is(target error) bool { return e.Class().matches(target) 
 
 // TLSFailure describes the certificate that a handshake stumbled over.
 type TLSFailure struct {
-	Problem  string    // "unknown authority", "wrong name", "expired", "not yet valid", "invalid certificate", "not TLS"
-	Issuer   string    // who issued the server's certificate
-	Subject  string    // whom it is for
-	Names    []string  // the host names it is good for, at most eight
-	NotAfter time.Time // when it ends
+	Problem   string    // "unknown authority", "wrong name", "expired", "not yet valid", "invalid certificate", "not TLS"
+	Issuer    string    // who issued the server's certificate
+	Subject   string    // whom it is for
+	Names     []string  // the host names it is good for, at most eight
+	NotBefore time.Time // when it begins
+	NotAfter  time.Time // when it ends
+
+	// Interceptor is the product that made the certificate, where it is known as
+	// one that looks into TLS: a company's proxy, an antivirus. Empty otherwise.
+	Interceptor string
 }
 
 // String returns the description on one line.
@@ -239,8 +244,14 @@ func (f *TLSFailure) String() string {
 	if f.Issuer != "" {
 		s += ", issued by " + strconv.Quote(f.Issuer)
 	}
+	if f.Interceptor != "" {
+		s += ", which is " + f.Interceptor + " looking into TLS"
+	}
 	if len(f.Names) > 0 {
 		s += ", for " + strings.Join(f.Names, " ")
+	}
+	if f.NotBefore.After(time.Now()) {
+		s += ", from " + f.NotBefore.UTC().Format(time.DateOnly)
 	}
 	if !f.NotAfter.IsZero() {
 		s += ", until " + f.NotAfter.UTC().Format(time.DateOnly)

@@ -190,9 +190,9 @@ func tlsFailure(err error, kind netstage.Kind) *TLSFailure {
 		}
 		return &TLSFailure{Problem: "the server refused the handshake"}
 	}
-	f := &TLSFailure{Problem: fault.Problem}
+	f := &TLSFailure{Problem: fault.Problem, Interceptor: netstage.Interceptor(fault.Chain...)}
 	if c := fault.Cert; c != nil {
-		f.Issuer, f.Subject, f.NotAfter = c.Issuer.String(), c.Subject.String(), c.NotAfter
+		f.Issuer, f.Subject, f.NotBefore, f.NotAfter = c.Issuer.String(), c.Subject.String(), c.NotBefore, c.NotAfter
 		f.Names = c.DNSNames[:min(len(c.DNSNames), 8)]
 	}
 	return f

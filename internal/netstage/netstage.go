@@ -161,7 +161,8 @@ func tlsKind(err error) Kind {
 // CertFault is why a certificate was refused.
 type CertFault struct {
 	Problem string
-	Cert    *x509.Certificate // the server's own; may be nil
+	Cert    *x509.Certificate   // the server's own; may be nil
+	Chain   []*x509.Certificate // all that the server sent, its own first
 }
 
 // Cert returns why a certificate was refused, nil if the error is another.
@@ -170,7 +171,7 @@ func Cert(err error) *CertFault {
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		f.Problem = "invalid certificate"
 		if len(e.UnverifiedCertificates) > 0 {
-			f.Cert = e.UnverifiedCertificates[0]
+			f.Cert, f.Chain = e.UnverifiedCertificates[0], e.UnverifiedCertificates
 		}
 	}
 	if e, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
@@ -197,5 +198,6 @@ func Cert(err error) *CertFault {
 func (f *CertFault) take(c *x509.Certificate) {
 	if f.Cert == nil {
 		f.Cert = c
+		f.Chain = []*x509.Certificate{c}
 	}
 }
