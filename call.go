@@ -40,10 +40,11 @@ type call struct {
 	logging    *traffic
 	onceOnly   bool // the body cannot be sent again
 
-	state *targetState
-	trail []Decision
-	left  float64 // of the budget, as seen last
-	pass  permit  // of the attempt under way, unless it is a probe
+	state   *targetState
+	trail   []Decision
+	left    float64 // of the budget, as seen last
+	attempt int     // the number of the one under way, or to come
+	pass    permit  // of the attempt under way, unless it is a probe
 
 	// Room for a call that goes well.
 	firstAttempt   [1]Attempt
@@ -57,7 +58,7 @@ func (c *call) forget() {
 
 // note adds a decision to the call's trail.
 func (c *call) note(ctx context.Context, d Decision) {
-	d.Budget = c.left
+	d.Attempt, d.Budget = c.attempt, c.left
 	if c.trail == nil {
 		c.trail = c.firstDecisions[:0]
 	}
@@ -71,6 +72,7 @@ func (c *call) note(ctx context.Context, d Decision) {
 // help. On failure it returns the last outcome too, for raw callers.
 func (t *Transport) run(ctx context.Context, c *call) (out outcome, attempts []Attempt, failure *CallError) {
 	start := time.Now()
+	c.info.ID = t.calls.Add(1)
 	c.state = t.targets.get(c.info.Target, c.retry.Budget, start)
 	c.left = c.state.budget.add(c.retry.Budget, start, 0)
 	if c.observer.CallStart != nil {
@@ -113,15 +115,18 @@ func (t *Transport) attempts(ctx, callCtx context.Context, c *call) (out outcome
 	fresh := false
 	attempts = c.firstAttempt[:0]
 	for {
+		c.attempt = len(attempts) + 1
 		pass, refused := c.admit(ctx, callCtx, &out)
 		if refused != nil {
 			failure = refused
 			break
 		}
-		out = t.observedAttempt(ctx, callCtx, c, pass, len(attempts)+1, fresh)
+		out = t.observedAttempt(ctx, callCtx, c, pass, c.attempt, fresh)
 		if out.replayed != nil {
 			attempts = append(attempts, *out.replayed)
+			c.note(ctx, Decision{At: time.Now(), Layer: LayerAttempt, Action: ActionReplay, Reason: string(ErrStaleConnection)})
 			out.record.Number++
+			c.attempt++
 			r.fresh = true // net/http has used up the free attempt
 		}
 		attempts = append(attempts, out.record)
@@ -190,7 +195,11 @@ func (c *call) admit(ctx, callCtx context.Context, last *outcome) (*permit, *Cal
 	pass, open := b.admit(now, &c.pass)
 	if open != nil {
 		c.tell(ctx)
-		c.note(ctx, Decision{At: now, Layer: LayerBreaker, Action: ActionRefuse, Reason: string(BreakerOpen), Wait: open.RetryAt.Sub(now)})
+		state := BreakerOpen
+		if open.probing {
+			state = BreakerProbing
+		}
+		c.note(ctx, Decision{At: now, Layer: LayerBreaker, Action: ActionRefuse, Reason: string(state), Wait: open.RetryAt.Sub(now)})
 		return nil, c.refused(last, ErrCircuitOpen, open, ReasonCircuit, open.RetryAt)
 	}
 	state := BreakerClosed
@@ -292,10 +301,7 @@ func (c *call) report(ctx context.Context, pass *permit, out *outcome, r *retrie
 	now := time.Now()
 	if pass != nil {
 		pass.end(now, out.result(), out.class)
-		c.tell(ctx)
-	}
-	if out.replayed != nil {
-		c.note(ctx, Decision{At: now, Layer: LayerAttempt, Action: ActionReplay, Reason: string(ErrStaleConnection)})
+		defer c.tell(ctx) // after the decision that is the reason
 	}
 	if out.class == "" {
 		c.left = r.succeeded(now)

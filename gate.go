@@ -10,6 +10,9 @@ import (
 // same target with the same credential wait too, instead of asking to be told the
 // same. A wait longer than RetryPolicy.MaxRetryAfter, or than the caller's
 // deadline allows, answers at once with the error that shut the gate.
+//
+// The gate is no queue: when it opens, all who wait go within a quarter of a second
+// or a tenth of the wait, whichever is longer.
 type GatePolicy struct {
 	// Off lets every call pass.
 	Off bool

@@ -24,7 +24,7 @@ type TargetHealth struct {
 
 	Breaker   BreakerState // BreakerClosed also where the breaker is off
 	Since     time.Time    // when it got into that state; zero: it was never in another
-	RetryAt   time.Time    // when an open breaker lets a probe through
+	RetryAt   time.Time    // when an open breaker lets a probe through; else zero
 	Successes int          // in the breaker's window
 	Failures  int          // in the breaker's window
 	Run       int          // failures since the last success
@@ -156,7 +156,10 @@ func (s *targetState) health(now time.Time) TargetHealth {
 	if b := s.breaker; b != nil {
 		b.mu.Lock()
 		b.window.advance(now)
-		h.Breaker, h.Since, h.RetryAt = b.state, b.since, b.openUntil
+		h.Breaker, h.Since = b.state, b.since
+		if b.state == BreakerOpen {
+			h.RetryAt = b.openUntil
+		}
 		h.Successes, h.Failures, h.Run = b.window.ok, b.window.failed, b.window.run
 		b.mu.Unlock()
 	}

@@ -32,6 +32,7 @@ type Observer struct {
 
 // CallInfo says what is called.
 type CallInfo struct {
+	ID     uint64 // number of the call, from 1, within its [Transport]; tells hooks which call they are about
 	Op     string // such as "messages.create"
 	Target Target
 }

@@ -14,8 +14,8 @@ type RetryPolicy struct {
 	// MaxAttempts counts the first attempt too. Default 3: a failure that
 	// survives two more attempts is rarely cured by a third. 1 means no retries.
 	MaxAttempts int
-	// BaseDelay is the upper bound of the first wait; it doubles with every
-	// retry. Default 500 ms. Waits are drawn evenly between 0 and the bound (full
+	// BaseDelay is the upper bound of the first wait, but after an overload; it
+	// doubles with every retry. Default 500 ms. Waits are drawn evenly between 0 and the bound (full
 	// jitter), so that clients that failed together do not come back together.
 	BaseDelay time.Duration
 	// MaxDelay caps the bound. Default 8 s.

@@ -35,12 +35,13 @@ const (
 // A Decision is one step on a call's way: which layer decided what, and why. It
 // holds no secret and no prompt.
 type Decision struct {
-	At     time.Time
-	Layer  Layer
-	Action Action
-	Reason string        // why: a [Class], a [Reason], a [BreakerState], or what the wait is for
-	Wait   time.Duration // of the actions wait and again
-	Budget float64       // units left in the target's retry budget; 0 also where nobody looked
+	At      time.Time
+	Layer   Layer
+	Action  Action
+	Attempt int           // the attempt it is about, from 1: the one to come for gate and breaker
+	Reason  string        // why: a [Class], a [Reason], a [BreakerState], or what the wait is for
+	Wait    time.Duration // how long the call waits; of a refusal, when asking again may be worth it
+	Budget  float64       // units left in the target's retry budget when it was asked last
 }
 
 // String returns the decision on one line.
@@ -50,7 +51,11 @@ func (d Decision) String() string {
 	if d.Reason != "" {
 		fmt.Fprintf(&b, " (%s)", d.Reason)
 	}
-	if d.Wait > 0 {
+	switch {
+	case d.Wait <= 0:
+	case d.Action == ActionRefuse:
+		fmt.Fprintf(&b, ", again in %s", d.Wait.Round(time.Millisecond))
+	default:
 		fmt.Fprintf(&b, ", wait %s", d.Wait.Round(time.Millisecond))
 	}
 	if d.Layer == LayerRetry {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/steadfast-go/claude/internal/wire"
@@ -64,6 +65,7 @@ type Transport struct {
 	proxy    func(*http.Request) (*url.URL, error) // of a base that is ours
 	seed     maphash.Seed
 	targets  targets
+	calls    atomic.Uint64
 }
 
 // TransportValidation says what a [Transport] does with the body of a raw POST
