@@ -2,6 +2,7 @@ package claude
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -127,7 +128,9 @@ func (t *Transport) attempts(ctx, callCtx context.Context, c *call) (out outcome
 			c.note(ctx, Decision{At: time.Now(), Layer: LayerAttempt, Action: ActionReplay, Reason: string(ErrStaleConnection)})
 			out.record.Number++
 			c.attempt++
-			r.fresh = true // net/http has used up the free attempt
+			// net/http has used up the free attempt, unless we kept it from making a
+			// second one: then ours is still to come, on a connection of its own.
+			r.fresh = !errors.Is(out.err, errReplayed)
 		}
 		attempts = append(attempts, out.record)
 		c.report(ctx, pass, &out, &r)

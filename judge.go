@@ -140,7 +140,7 @@ func judgeNoAnswer(o *observation) verdict {
 		e.class, e.Temporary = ErrTLS, true
 	case o.stage == StageConnect, o.stage == StageProxy, op != nil && op.Op == "dial":
 		e.class, e.Temporary = ErrConnect, true
-	case kind == netstage.NotLooked:
+	case kind == netstage.NotLooked, errors.Is(o.err, errReplayed):
 		e.class, e.processed, e.Temporary = ErrStaleConnection, NotSent, true
 	case o.limit != nil:
 		e.class = ErrTimeout

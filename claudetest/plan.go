@@ -1,0 +1,195 @@
+package claudetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// plan is all that happens to one request: what a server does on a socket and a
+// transport in memory, alike.
+type plan struct {
+	link   linkFault
+	wait   time.Duration // before the header
+	status int
+	header http.Header
+	length int // Content-Length; -1: not said
+	parts  []part
+	end    cutKind // cutEnd: complete
+}
+
+// part is a piece of a body.
+type part struct {
+	wait time.Duration // before it
+	data string
+}
+
+// planOf makes the plan of a step for a request.
+func planOf(s Step, r *Request, now time.Time) (plan, error) {
+	p := plan{link: s.link, wait: s.wait, status: http.StatusOK, header: make(http.Header), end: cutEnd}
+	if !s.without && s.link == linkFine {
+		apiHeader(p.header, r, now)
+	}
+	var pieces []string
+	switch {
+	case s.raw != nil:
+		p.status = s.raw.status
+		body := strings.ReplaceAll(s.raw.body, requestIDPlace, r.ID)
+		pieces = slices16(body)
+	case s.reply != nil:
+		var err error
+		if pieces, err = message(s, r, &p); err != nil {
+			return p, err
+		}
+	}
+	for name, values := range s.header {
+		if values[0] == "" {
+			p.header.Del(name)
+		} else {
+			p.header[name] = values
+		}
+	}
+	if s.limit != nil {
+		s.limit(p.header, now)
+	}
+	p.length = 0
+	for _, piece := range pieces {
+		p.length += len(piece)
+	}
+	if isStream(p.header) {
+		p.length = -1
+	}
+	for _, piece := range pieces {
+		p.parts = append(p.parts, part{s.pause, strings.ReplaceAll(piece, requestIDPlace, r.ID)})
+	}
+	for _, c := range s.cuts {
+		p.apply(c)
+	}
+	for i := range p.parts {
+		p.parts[i].data = strings.ReplaceAll(p.parts[i].data, requestIDPlace, r.ID)
+	}
+	return p, nil
+}
+
+func isStream(h http.Header) bool {
+	return strings.HasPrefix(h.Get("Content-Type"), "text/event-stream")
+}
+
+// message is the answer of a step that has one: events where the request asks for
+// a stream, else a JSON object.
+func message(s Step, r *Request, p *plan) ([]string, error) {
+	m := s.reply(r)
+	if m == nil {
+		return nil, fmt.Errorf("step %q answers with nil", s)
+	}
+	complete(m, r)
+	if r.Stream {
+		p.header.Set("Content-Type", "text/event-stream; charset=utf-8")
+		p.header.Set("Cache-Control", "no-cache")
+		return eventsOf(m)
+	}
+	p.header.Set("Content-Type", "application/json")
+	whole, err := objectOf(m)
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(whole)
+	return slices16(string(data)), err
+}
+
+// slices16 cuts a body into sixteen parts, so that places and pauses mean
+// something without events.
+func slices16(body string) (pieces []string) {
+	for n := 16; n > 0 && body != ""; n-- {
+		size := (len(body) + n - 1) / n
+		pieces = append(pieces, body[:size])
+		body = body[size:]
+	}
+	return pieces
+}
+
+// apiHeader adds what the API sends with every answer.
+func apiHeader(h http.Header, r *Request, now time.Time) {
+	h.Set("Content-Type", "application/json")
+	h.Set("Request-Id", r.ID)
+	h.Set("Anthropic-Organization-Id", "00000000-0000-4000-8000-000000000000")
+	h.Set("Date", now.UTC().Format(http.TimeFormat))
+	limit := func(name string, most, left int) {
+		h.Set("Anthropic-Ratelimit-"+name+"-Limit", strconv.Itoa(most))
+		h.Set("Anthropic-Ratelimit-"+name+"-Remaining", strconv.Itoa(max(0, left)))
+		h.Set("Anthropic-Ratelimit-"+name+"-Reset", now.Add(time.Second).UTC().Format(time.RFC3339))
+	}
+	limit("Requests", 4000, 4000-1)
+	limit("Input-Tokens", 400_000, 400_000-inputTokens(r.Body))
+	limit("Output-Tokens", 80_000, 80_000)
+	limit("Tokens", 480_000, 480_000-inputTokens(r.Body))
+}
+
+// apply changes the plan for what happens at a place.
+func (p *plan) apply(c cut) {
+	i, rest := p.find(c.at)
+	switch c.kind {
+	case cutClose, cutReset:
+		p.parts, p.end = p.parts[:i:i], c.kind
+		p.add(rest)
+	case cutEnd:
+		p.parts, p.end = p.parts[:i:i], cutEnd
+		p.add(rest)
+		if p.length >= 0 {
+			p.length = 0
+			for _, q := range p.parts {
+				p.length += len(q.data)
+			}
+		}
+	case cutFail:
+		p.parts, p.end = p.parts[:i:i], cutEnd
+		p.add(rest)
+		p.parts = append(p.parts, part{data: c.data})
+	case cutStall, cutInsert:
+		tail := p.parts[i:]
+		whole := append([]part(nil), p.parts[:i]...)
+		if rest != "" {
+			whole = append(whole, part{tail[0].wait, rest})
+			tail = append([]part{{0, tail[0].data[len(rest):]}}, tail[1:]...)
+		}
+		if c.kind == cutInsert {
+			whole = append(whole, part{data: c.data})
+			if p.length >= 0 {
+				p.length += len(c.data)
+			}
+		} else if len(tail) > 0 {
+			tail = append([]part{{tail[0].wait + c.wait, tail[0].data}}, tail[1:]...)
+			if tail[0].wait < 0 {
+				tail[0].wait = Forever
+			}
+		} else {
+			whole = append(whole, part{wait: c.wait})
+		}
+		p.parts = append(whole, tail...)
+	}
+}
+
+func (p *plan) add(rest string) {
+	if rest != "" {
+		p.parts = append(p.parts, part{data: rest})
+	}
+}
+
+// find returns the part that begins at a place, and what of that part still lies
+// before it.
+func (p *plan) find(at Place) (i int, rest string) {
+	if at.events {
+		return min(max(0, at.n), len(p.parts)), ""
+	}
+	n := at.n
+	for i, q := range p.parts {
+		if n < len(q.data) {
+			return i, q.data[:max(0, n)]
+		}
+		n -= len(q.data)
+	}
+	return len(p.parts), ""
+}
