@@ -1,0 +1,226 @@
+// Package sse reads event streams as the WHATWG has them
+// (https://html.spec.whatwg.org/multipage/server-sent-events.html, section 9.2.6):
+// lines end in LF, CRLF or CR, a byte order mark may come first, comments and
+// unknown fields are skipped, several data lines are joined, and an event counts
+// once the blank line behind it has come.
+package sse
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// ErrTooLarge is an event over the reader's limit.
+var ErrTooLarge = errors.New("event too large")
+
+// minRead is the least room that is kept for a read.
+const minRead = 4 << 10
+
+// A Reader reads events. It keeps one buffer, which grows to the largest event.
+type Reader struct {
+	src   io.Reader
+	limit int
+	err   error // of src, to be returned once the buffer is used up
+
+	buf     []byte
+	event   int  // where the event at hand begins in buf
+	pos     int  // where the next line begins
+	scanned int  // nothing before it ends that line
+	end     int  // of what was read
+	begun   bool // the start of the stream has been looked at
+	afterCR bool // the last line ended in CR: a LF that follows belongs to it
+	anyCR   bool // there is a CR in buf
+
+	name, data span
+	joined     []byte // the data of an event with several lines of it
+	lines      int    // of data
+}
+
+// span is a part of buf.
+type span struct{ from, to int }
+
+// NewReader returns a Reader of events up to limit bytes each.
+func NewReader(src io.Reader, limit int) *Reader { return &Reader{src: src, limit: limit} }
+
+// Next returns the next event: its name, empty where the stream gives none, and
+// its data. Both are valid until Next is called again. Events without data are
+// skipped, as the standard has it. At the end of the source Next returns the
+// source's error; an event without the blank line behind it is not returned.
+func (s *Reader) Next() (name, data []byte, err error) {
+	s.begin()
+	for {
+		line, ok := s.line()
+		if !ok {
+			if err := s.fill(); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		if line.from < line.to {
+			s.field(line)
+			continue
+		}
+		if s.lines == 0 {
+			s.begin()
+			continue
+		}
+		name, data = s.buf[s.name.from:s.name.to], s.buf[s.data.from:s.data.to]
+		if s.lines > 1 {
+			data = s.joined
+		}
+		return name, data, nil
+	}
+}
+
+// begin begins an event.
+func (s *Reader) begin() {
+	s.event, s.name, s.data, s.lines = s.pos, span{}, span{}, 0
+}
+
+// line takes the next line, if all of it is there.
+func (s *Reader) line() (line span, ok bool) {
+	if s.afterCR && s.pos < s.end {
+		s.afterCR = false
+		if s.buf[s.pos] == '\n' {
+			s.pos++
+			s.scanned = s.pos
+		}
+	}
+	rest := s.buf[s.scanned:s.end]
+	n := bytes.IndexByte(rest, '\n')
+	if s.anyCR {
+		before := rest
+		if n >= 0 {
+			before = rest[:n]
+		}
+		if m := bytes.IndexByte(before, '\r'); m >= 0 {
+			n = m
+		}
+	}
+	if n < 0 {
+		s.scanned = s.end
+		return span{}, false
+	}
+	stop := s.scanned + n
+	line = span{s.pos, stop}
+	s.afterCR = s.buf[stop] == '\r'
+	s.pos = stop + 1
+	s.scanned = s.pos
+	return line, true
+}
+
+// field takes a line that is not blank.
+func (s *Reader) field(line span) {
+	text := s.buf[line.from:line.to]
+	if text[0] == 'd' && len(text) >= 5 && string(text[:5]) == "data:" { // nearly all that comes
+		s.take(line.value(text, 5))
+		return
+	}
+	colon := bytes.IndexByte(text, ':')
+	if colon == 0 {
+		return // a comment
+	}
+	field, at := text, len(text)
+	if colon > 0 {
+		field, at = text[:colon], colon+1
+	}
+	switch string(field) {
+	case "data":
+		s.take(line.value(text, at))
+	case "event":
+		s.name = line.value(text, at)
+	}
+}
+
+// value returns what follows a colon, without the one space that may come first.
+func (line span) value(text []byte, at int) span {
+	if at < len(text) && text[at] == ' ' {
+		at++
+	}
+	return span{line.from + at, line.to}
+}
+
+// take takes a line of data.
+func (s *Reader) take(value span) {
+	s.lines++
+	switch s.lines {
+	case 1:
+		s.data = value
+		return
+	case 2:
+		s.joined = append(s.joined[:0], s.buf[s.data.from:s.data.to]...)
+	}
+	s.joined = append(s.joined, '\n')
+	s.joined = append(s.joined, s.buf[value.from:value.to]...)
+}
+
+// fill reads more behind what is there.
+func (s *Reader) fill() error {
+	if s.err != nil {
+		return s.err
+	}
+	if s.end-s.event > s.limit {
+		s.err = ErrTooLarge
+		return s.err
+	}
+	s.makeRoom()
+	n, err := 0, error(nil)
+	for try := 0; n == 0 && err == nil; try++ {
+		if try == 100 {
+			err = io.ErrNoProgress
+			break
+		}
+		n, err = s.src.Read(s.buf[s.end:])
+	}
+	s.anyCR = s.anyCR || bytes.IndexByte(s.buf[s.end:s.end+n], '\r') >= 0
+	s.end += n
+	s.err = err
+	if !s.begun {
+		return s.skipMark()
+	}
+	return nil
+}
+
+// skipMark skips a byte order mark once enough has come to tell.
+func (s *Reader) skipMark() error {
+	const mark = "\xEF\xBB\xBF"
+	head := s.buf[s.pos:s.end]
+	switch {
+	case len(head) >= len(mark):
+		s.begun = true
+		if string(head[:len(mark)]) == mark {
+			s.pos += len(mark)
+			s.scanned, s.event = s.pos, s.pos
+		}
+	case s.err != nil || !bytes.HasPrefix([]byte(mark), head):
+		s.begun = true
+	default:
+		return s.fill()
+	}
+	return nil
+}
+
+// makeRoom moves the event at hand to the start of the buffer, and grows that if
+// it is nearly full.
+func (s *Reader) makeRoom() {
+	if s.event > 0 && (s.event == s.end || len(s.buf)-s.end < minRead) {
+		shift := s.event
+		copy(s.buf, s.buf[shift:s.end])
+		s.event, s.pos, s.scanned, s.end = 0, s.pos-shift, s.scanned-shift, s.end-shift
+		s.name.move(shift)
+		s.data.move(shift)
+		s.anyCR = s.anyCR && bytes.IndexByte(s.buf[:s.end], '\r') >= 0
+	}
+	if len(s.buf)-s.end < minRead {
+		grown := make([]byte, max(2*len(s.buf), 2*minRead))
+		copy(grown, s.buf[:s.end])
+		s.buf = grown
+	}
+}
+
+func (p *span) move(shift int) {
+	if p.to > 0 {
+		p.from, p.to = p.from-shift, p.to-shift
+	}
+}
