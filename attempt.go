@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 	"unsafe"
+
+	"github.com/steadfast-go/claude/internal/sse"
 )
 
 // An Attempt is the record of one request on the wire.
@@ -314,6 +316,9 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool
 		c.logging.response(ctx, &o, number, out.token)
 	}
 	out.header, out.body = o.header, o.body
+	if c.raw && o.opening != nil && o.opening.holder != nil {
+		out.body = string(o.opening.holder.held) // what a raw caller would have read
+	}
 	out.record.Stage, out.record.Reused, out.record.Status = o.stage, o.reused, o.status
 	out.record.RequestID = first(o.header, "Request-Id")
 	if a.replayed() {
@@ -323,14 +328,23 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool
 		}
 	}
 	switch {
-	case !c.raw || err != nil:
+	case err != nil:
 		a.end()
 	case o.whole:
 		out.resp = resp
 		a.end()
+	case !c.raw && (o.opening == nil || out.class != ""):
+		if o.opening != nil {
+			_ = resp.Body.Close()
+		}
+		a.end()
 	default:
 		out.resp = resp // the attempt ends with its body
-		resp.Body = &rawBody{ReadCloser: resp.Body, a: a}
+		body := &rawBody{ReadCloser: resp.Body, a: a}
+		if c.raw && o.opening != nil {
+			body.broke = func(err error) { c.brokeLater(ctx, a, err) }
+		}
+		resp.Body = body
 		a.arm("StreamIdle", 0)
 	}
 	t.finish(&out)
@@ -464,13 +478,31 @@ func setCredential(h http.Header, token Token) {
 // raw caller's failure, nothing of what passes through.
 func (a *attemptState) readAnswer(o *observation, c *call, resp *http.Response) {
 	a.down = progressReader{resp.Body, a}
+	stream := o.status < 300 && c.streamed != notStreamed && mediaType(o.header) == "text/event-stream"
 	switch {
+	case stream && c.streamed == streamedWhole:
+		a.collect(o, resp)
+	case stream && c.streamed == streamedEagerly:
+		o.opening = &opening{}
+	case stream:
+		a.hold(o, resp)
 	case !c.raw:
 		a.readTyped(o, resp)
 	case o.status >= 300:
 		o.body, _ = peek(resp)
 	case c.whole && isWhole(o.header):
 		a.readRaw(o, resp)
+	}
+}
+
+// collect reads a stream to its end, in place of an answer that comes at once.
+func (a *attemptState) collect(o *observation, resp *http.Response) {
+	defer func() { _ = resp.Body.Close() }()
+	o.collected = &eventReader{in: sse.NewReader(&a.down, maxEvent)}
+	o.bodyErr = o.collected.collect()
+	if o.bodyErr == nil && resp.ProtoMajor == 1 {
+		a.arm("StreamIdle", drainTime)
+		_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
 	}
 }
 
@@ -601,7 +633,8 @@ func (b *replayedBody) Read(p []byte) (int, error) {
 // rawBody is the body a raw caller reads; the attempt's context ends with it.
 type rawBody struct {
 	io.ReadCloser
-	a *attemptState
+	a     *attemptState
+	broke func(error) // told once when a stream breaks off; may be nil
 }
 
 // release has cancel called when the attempt ends, or now if it has.
@@ -622,6 +655,10 @@ func (b *rawBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.a.arm("StreamIdle", 0)
 	if err != nil {
+		if b.broke != nil && !errors.Is(err, io.EOF) {
+			b.broke(err)
+			b.broke = nil
+		}
 		b.a.end()
 	}
 	return n, err

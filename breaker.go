@@ -154,7 +154,8 @@ type breaker struct {
 	cycle  *gobreaker.TwoStepCircuitBreaker[struct{}]
 
 	mu        sync.Mutex
-	now       time.Time // of the event being worked on
+	now       time.Time     // of the event being worked on
+	took      time.Duration // the attempt whose end that is
 	window    window
 	state     BreakerState
 	epoch     int       // counts the times it was closed
@@ -163,6 +164,7 @@ type breaker struct {
 	openFor   time.Duration // before jitter
 	outage    time.Time     // when it was last closed before this outage
 	probe     *permit       // the one on its way
+	flying    flying        // the other attempts on their way
 	last      Class         // of the failure seen last
 	changes   []StateChange // to be told once no lock is held
 }
@@ -195,6 +197,7 @@ func newBreaker(target Target, policy BreakerPolicy, random func() float64) *bre
 type permit struct {
 	b     *breaker
 	epoch int
+	begun time.Time
 	probe bool
 	lease time.Time // when the next call may probe instead
 	ended bool
@@ -236,7 +239,8 @@ func (b *breaker) reserve(now time.Time, ordinary *permit) (*permit, *CircuitOpe
 	defer b.mu.Unlock()
 	b.now = now
 	if b.state == BreakerClosed {
-		*ordinary = permit{b: b, epoch: b.epoch}
+		*ordinary = permit{b: b, epoch: b.epoch, begun: now}
+		b.flying.add(now)
 		return ordinary, nil
 	}
 	if now.Before(b.openUntil) {
@@ -297,8 +301,12 @@ func (p *permit) end(now time.Time, r result, class Class) {
 	if r == failed {
 		b.last = class
 	}
-	if b.state == BreakerClosed && p.epoch == b.epoch && r != neutral {
-		b.window.add(now, r == failed)
+	if b.state == BreakerClosed && p.epoch == b.epoch {
+		b.flying.remove(p.begun)
+		b.took = now.Sub(p.begun)
+		if r != neutral {
+			b.window.add(now, r == failed)
+		}
 	}
 	b.mu.Unlock()
 	switch r {
@@ -316,12 +324,57 @@ func (p *permit) end(now time.Time, r result, class Class) {
 	b.mu.Unlock()
 }
 
+// alsoFailed counts one more failure after an attempt that was reported as a
+// success: an answer that broke off later. It matters to a closed breaker only.
+func (b *breaker) alsoFailed(now time.Time, class Class) {
+	b.mu.Lock()
+	closed := b.state == BreakerClosed
+	b.mu.Unlock()
+	var p permit
+	if !closed {
+		return
+	}
+	if got, refused := b.admit(now, &p); refused == nil {
+		r := failed
+		if got.probe { // it tripped meanwhile: not this one's to decide
+			r = neutral
+		}
+		got.end(now, r, class)
+	}
+}
+
 // tripped is asked by gobreaker after each failure of a closed breaker.
+//
+// Failures may come in quickly and answers slowly: then the window holds nothing but
+// failures at first, however few they are. What has been on its way for much longer
+// than this failure took has not failed like it, and counts against.
 func (b *breaker) tripped() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.window.run >= b.policy.Run || wilson(b.window.failed, b.window.total()) > b.policy.FailureShare
+	w, sure := &b.window, b.policy.FailureShare
+	older := b.flying.olderThan(b.now, muchLonger*b.took)
+	return wilson(w.failed, w.total()+older) > sure ||
+		w.run >= b.policy.Run && (older == 0 || wilson(w.run, w.run+older) > sure)
 }
+
+// muchLonger than a failure took is beyond chance even where failures and answers
+// take alike: a factor below 4 keeps the breaker from seeing bursts, by simulation.
+const muchLonger = 4
+
+// browningOut reports whether so many attempts fail that more of them would only
+// take the place of others.
+func (b *breaker) browningOut(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.window.advance(now)
+	total := b.window.total()
+	return total >= brownOutTotal && wilson(b.window.failed, total) > brownOutShare
+}
+
+const (
+	brownOutTotal = 20  // outcomes, below which nothing is said
+	brownOutShare = 0.3 // of failures, with 95 % confidence
+)
 
 // moved follows gobreaker's state.
 func (b *breaker) moved(from, to gobreaker.State) {
@@ -341,7 +394,7 @@ func (b *breaker) moved(from, to gobreaker.State) {
 		b.become(BreakerOpen)
 	case gobreaker.StateClosed:
 		b.epoch++
-		b.window = newWindow(b.policy.Window)
+		b.window, b.flying = newWindow(b.policy.Window), flying{}
 		b.openUntil = time.Time{}
 		b.become(BreakerClosed)
 	case gobreaker.StateHalfOpen: // for callers it is open until a probe is let through
@@ -408,6 +461,45 @@ func (w *window) advance(now time.Time) {
 		b.ok, b.failed = 0, 0
 	}
 	w.newest = max(w.newest, n)
+}
+
+// flying counts the attempts on their way by the time they began.
+type flying [flyingBuckets]struct {
+	number int64 // of the bucket
+	count  int
+}
+
+const (
+	flyingBucket  = 250 * time.Millisecond
+	flyingBuckets = 60 // older ones no longer speak for the target: they may hang
+)
+
+func (f *flying) add(begun time.Time) {
+	n := begun.UnixNano() / int64(flyingBucket)
+	slot := &f[n%flyingBuckets]
+	if slot.number != n {
+		slot.number, slot.count = n, 0
+	}
+	slot.count++
+}
+
+func (f *flying) remove(begun time.Time) {
+	n := begun.UnixNano() / int64(flyingBucket)
+	if slot := &f[n%flyingBuckets]; slot.number == n && slot.count > 0 {
+		slot.count--
+	}
+}
+
+// olderThan counts those that have been on their way for longer than a time.
+func (f *flying) olderThan(now time.Time, took time.Duration) (count int) {
+	newest := now.Add(-took).UnixNano()/int64(flyingBucket) - 1
+	oldest := now.UnixNano()/int64(flyingBucket) - flyingBuckets + 1
+	for i := range f {
+		if n := f[i].number; n >= oldest && n <= newest {
+			count += f[i].count
+		}
+	}
+	return count
 }
 
 // wilson returns the lower bound of the share of failures with 95 % confidence

@@ -40,6 +40,10 @@ type call struct {
 	observer   *Observer
 	logging    *traffic
 	onceOnly   bool // the body cannot be sent again
+	streamed   streamMode
+	request    *Request        // of a typed call that is streamed
+	ctx        context.Context //nolint:containedctx // of a stream, which goes on after the call that opened it
+	unwatch    func()          // ends the watch for a forgotten stream; may be nil
 
 	state   *targetState
 	trail   []Decision
@@ -51,6 +55,16 @@ type call struct {
 	firstAttempt   [1]Attempt
 	firstDecisions [2]Decision
 }
+
+// streamMode says what becomes of an answer that is an event stream.
+type streamMode uint8
+
+const (
+	notStreamed     streamMode = iota // it is not taken for one
+	streamedHeld                      // handed over once its first content has come
+	streamedEagerly                   // handed over at once
+	streamedWhole                     // read to its end
+)
 
 // forget drops what a result that refers to the call must not keep alive.
 func (c *call) forget() {
@@ -101,7 +115,9 @@ func (t *Transport) run(ctx context.Context, c *call) (out outcome, attempts []A
 			failure.RequestID = redact.Line(attempts[i].RequestID, maxShownMessage)
 		}
 	}
-	if c.observer.CallDone != nil {
+	c.ctx = ctx
+	streaming := failure == nil && !c.raw && out.resp != nil // its end is the call's
+	if c.observer.CallDone != nil && !streaming {
 		c.done(ctx, out, attempts, elapsed, failure)
 	}
 	c.forget()
@@ -119,6 +135,7 @@ func (t *Transport) attempts(ctx, callCtx context.Context, c *call) (out outcome
 		c.attempt = len(attempts) + 1
 		pass, refused := c.admit(ctx, callCtx, &out)
 		if refused != nil {
+			r.giveBack(time.Now())
 			failure = refused
 			break
 		}
@@ -160,6 +177,7 @@ func (t *Transport) attempts(ctx, callCtx context.Context, c *call) (out outcome
 			c.observer.Wait(ctx, c.info, Wait{Duration: d.wait, Class: out.class, Hinted: out.hinted})
 		}
 		if err := sleep(callCtx, d.wait); err != nil {
+			r.giveBack(time.Now())
 			failure = c.endedWhileWaiting(ctx, &out, out.err, err)
 			break
 		}
@@ -365,4 +383,43 @@ func (c *call) done(ctx context.Context, out outcome, attempts []Attempt, elapse
 		result.Usage = &r.Usage
 	}
 	c.observer.CallDone(ctx, c.info, result)
+}
+
+// streamDone tells of a stream's end what is told of a call's.
+func (c *call) streamDone(s *Stream) {
+	if c.unwatch != nil {
+		c.unwatch()
+	}
+	if s.err != nil {
+		c.failedLater(c.ctx, s.err.Class, s.err.Err)
+	}
+	if c.observer.CallDone == nil {
+		return
+	}
+	result := CallResult{Attempts: s.info.attempts, Trail: c.trail, Elapsed: time.Since(s.info.start), FirstContent: s.info.elapsed, RequestID: s.info.requestID}
+	if s.err != nil {
+		result.Class, result.Err, result.Usage = s.err.Class, s.err, &s.err.partial().Usage
+	} else {
+		result.Usage = &s.resp.Usage
+	}
+	c.observer.CallDone(c.ctx, c.info, result)
+}
+
+// brokeLater counts a raw caller's stream that broke off after its first content.
+func (c *call) brokeLater(ctx context.Context, a *attemptState, err error) {
+	caller, limit := a.ends(ctx)
+	e := streamEnd(err, caller, limit)
+	c.failedLater(ctx, e.class, e)
+}
+
+// failedLater counts a failure that came after the attempt had been reported as a
+// success.
+func (c *call) failedLater(ctx context.Context, class Class, err error) {
+	now := time.Now()
+	v := verdict{class: class, err: err}
+	c.state.report(now, &v)
+	if b := c.state.breaker; b != nil && v.result() == failed {
+		b.alsoFailed(now, class)
+		c.tell(ctx)
+	}
 }

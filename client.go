@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Client calls the Messages API. It is safe for use by many goroutines at once;
@@ -212,6 +213,7 @@ type MessageService struct{ client *Client }
 // Messenger is what [Client.Messages] does, for fakes in your tests.
 type Messenger interface {
 	Create(ctx context.Context, request Request, options ...CallOption) (*Response, error)
+	Stream(ctx context.Context, request Request, options ...CallOption) (*Stream, error)
 	CountTokens(ctx context.Context, request Request, options ...CallOption) (int, error)
 }
 
@@ -224,14 +226,17 @@ var _ Messenger = (*MessageService)(nil)
 // https://platform.claude.com/docs/en/api/messages
 func (s *MessageService) Create(ctx context.Context, request Request, options ...CallOption) (*Response, error) {
 	const op = "messages.create"
-	c, err := s.client.prepareBody(ctx, op, s.client.create, &request, &request, options)
+	if s.client.streams(&request, options) {
+		request.stream = true
+	}
+	c, _, err := s.client.prepareBody(ctx, op, s.client.create, &request, &request, options)
 	if err != nil {
 		return nil, err
 	}
-	c.decode = func(c *call, body string) (err error) {
-		c.result, err = decodeResponse(body)
-		return err
+	if request.stream {
+		c.streamed, c.request = streamedWhole, &request
 	}
+	c.decode = decodeMessage
 	out, attempts, failure := s.client.transport.run(ctx, c)
 	if failure != nil {
 		return nil, failure
@@ -243,6 +248,69 @@ func (s *MessageService) Create(ctx context.Context, request Request, options ..
 	return resp, nil
 }
 
+func decodeMessage(c *call, body string) (err error) {
+	c.result, err = decodeResponse(body)
+	return err
+}
+
+// streamedTokens is how many tokens a model writes in about a minute.
+const streamedTokens = 4096
+
+// streams reports whether Create streams a request.
+func (c *Client) streams(r *Request, options []CallOption) bool {
+	cfg := c.config
+	for _, o := range options {
+		if o == nil || o.applyCall(&cfg) != nil {
+			return false // is reported when the call is prepared
+		}
+	}
+	switch cfg.createMode {
+	case CreateUnary:
+		return false
+	case CreateStream:
+		return true
+	case CreateAuto:
+	}
+	thinks := r.Thinking != nil && (r.Thinking.Type == ThinkingEnabled || r.Thinking.Type == ThinkingAdaptive)
+	return !r.WarmCache && (thinks || r.MaxTokens > streamedTokens)
+}
+
+// Stream sends a request and returns its answer as events. The request is validated
+// first. What goes wrong before the first content of the answer has come is tried
+// again as for Create, and is this method's error, a [*CallError]; what goes wrong
+// after that is the last thing the stream yields.
+//
+// https://platform.claude.com/docs/en/build-with-claude/streaming
+func (s *MessageService) Stream(ctx context.Context, request Request, options ...CallOption) (*Stream, error) {
+	const op = "messages.stream"
+	request.stream = true
+	start := time.Now()
+	c, cfg, err := s.client.prepareBody(ctx, op, s.client.create, &request, &request, options)
+	if err != nil {
+		return nil, err
+	}
+	c.streamed, c.request, c.decode = streamedHeld, &request, decodeMessage
+	if cfg.eager {
+		c.streamed = streamedEagerly
+	}
+	out, attempts, failure := s.client.transport.run(ctx, c)
+	if failure != nil {
+		return nil, failure
+	}
+	stream := &Stream{ctx: c.ctx, call: c, info: streamInfo{
+		start: start, header: out.header, attempts: attempts, elapsed: time.Since(start), requestID: out.record.RequestID,
+	}}
+	if whole, ok := c.result.(*Response); ok { // it came as one, all the same
+		stream.body, stream.events.queue = http.NoBody, eventsOf(whole)
+		return stream, nil
+	}
+	stream.open(out.resp, c.timeouts.StreamProgress)
+	if leaked := c.observer.StreamLeaked; leaked != nil {
+		stream.watch(leaked)
+	}
+	return stream, nil
+}
+
 // CountTokens returns how many input tokens a request comes to, as the API
 // estimates it. It is free. Fields the count does not depend on are left out.
 //
@@ -250,7 +318,7 @@ func (s *MessageService) Create(ctx context.Context, request Request, options ..
 func (s *MessageService) CountTokens(ctx context.Context, request Request, options ...CallOption) (int, error) {
 	const op = "messages.count_tokens"
 	request.counting = true
-	c, err := s.client.prepareBody(ctx, op, s.client.url("/messages/count_tokens"), &request, countRequest{&request}, options)
+	c, _, err := s.client.prepareBody(ctx, op, s.client.url("/messages/count_tokens"), &request, countRequest{&request}, options)
 	if err != nil {
 		return 0, err
 	}
@@ -280,24 +348,24 @@ func (t *tokenCount) fields(f *fields) {
 }
 
 // prepareBody validates and encodes a request and makes the call that sends it.
-func (c *Client) prepareBody(ctx context.Context, op string, u *url.URL, request *Request, body object, options []CallOption) (*call, error) {
+func (c *Client) prepareBody(ctx context.Context, op string, u *url.URL, request *Request, body object, options []CallOption) (*call, *callConfig, error) {
 	target := Target{Host: c.base.Host, Model: request.Model}
 	prepared, cfg, err := c.prepare(op, http.MethodPost, u, request.Model, options)
 	if err != nil {
-		return nil, refuse(op, target, err)
+		return nil, nil, refuse(op, target, err)
 	}
 	if err := c.validate(ctx, op, request, cfg); err != nil {
-		return nil, refuse(op, target, err)
+		return nil, nil, refuse(op, target, err)
 	}
 	encoded, err := encodeRequest(body, sizeHint(request))
 	if err != nil {
 		if _, ok := errors.AsType[*ConfigError](err); !ok {
 			err = &ConfigError{Field: "Request", Problem: "cannot be encoded", Err: err}
 		}
-		return nil, refuse(op, target, err)
+		return nil, nil, refuse(op, target, err)
 	}
 	if encoded.Len() > maxRequest {
-		return nil, refuse(op, target, &ValidationError{Problems: []Problem{{
+		return nil, nil, refuse(op, target, &ValidationError{Problems: []Problem{{
 			Rule: "R003", Severity: SeverityError, Path: "",
 			Message: fmt.Sprintf("the body is %d bytes, the API takes %d", encoded.Len(), maxRequest),
 			Fix:     "send less: upload large files and refer to them by file id, or drop old turns",
@@ -305,7 +373,7 @@ func (c *Client) prepareBody(ctx context.Context, op string, u *url.URL, request
 	}
 	prepared.body, prepared.length = encoded, int64(encoded.Len())
 	prepared.tokens = promptTokens(request, encoded.Len())
-	return prepared, nil
+	return prepared, cfg, nil
 }
 
 // maxRequest is the largest body the API takes.

@@ -371,6 +371,7 @@ type ToolUseBlock struct {
 	ID           string
 	Name         string
 	Input        json.RawMessage // an object; empty is sent as {}
+	PartialInput string          // what came of the input of a call that was cut off; Input is empty then, and the call must not be run
 	Caller       *Caller         // who asked: the model itself, or its code
 	ToolsetName  string          // "computer" or "browser" for a member of a toolset
 	CacheControl *CacheControl
@@ -383,11 +384,20 @@ func (b *ToolUseBlock) fields(f *fields) {
 	f.typeTag()
 	text(f, "id", &b.ID, required)
 	text(f, "name", &b.Name, required)
-	rawJSON(f, "input", &b.Input, required)
+	f.input(&b.Input, b.PartialInput)
 	sub(f, "caller", &b.Caller)
 	text(f, "toolset_name", &b.ToolsetName, optional)
 	sub(f, "cache_control", &b.CacheControl)
 	f.rest(&b.Extra)
+}
+
+// input describes a tool call's input. One that was cut off is not sent: the API
+// would take what is left of it for all of it.
+func (f *fields) input(p *json.RawMessage, partial string) {
+	if f.enc != nil && f.request && partial != "" {
+		f.enc.Fail(&ConfigError{Field: "input", Problem: "is that of a tool call that was cut off: leave the block out"})
+	}
+	rawJSON(f, "input", p, required)
 }
 
 // Result returns the block that answers the call with text; without any, if the

@@ -8,6 +8,7 @@ type ServerToolUseBlock struct {
 	ID           string // starts with "srvtoolu_"
 	Name         string // "web_search", "web_fetch", "code_execution", …
 	Input        json.RawMessage
+	PartialInput string // as in [ToolUseBlock]
 	Caller       *Caller
 	CacheControl *CacheControl
 	Extra        Extra
@@ -19,7 +20,7 @@ func (b *ServerToolUseBlock) fields(f *fields) {
 	f.typeTag()
 	text(f, "id", &b.ID, required)
 	text(f, "name", &b.Name, required)
-	rawJSON(f, "input", &b.Input, required)
+	f.input(&b.Input, b.PartialInput)
 	sub(f, "caller", &b.Caller)
 	sub(f, "cache_control", &b.CacheControl)
 	f.rest(&b.Extra)

@@ -20,7 +20,7 @@ const (
 	ReasonFinal    Reason = "final"    // trying again would not help
 	ReasonAttempts Reason = "attempts" // no attempts left
 	ReasonDeadline Reason = "deadline" // the wait would have outlasted the deadline
-	ReasonBudget   Reason = "budget"   // too many retries to this target came to nothing
+	ReasonBudget   Reason = "budget"   // too many retries to this target came to nothing, or it is overloaded for many calls
 	ReasonGate     Reason = "gate"     // the server asked for a longer wait than we make
 	ReasonCircuit  Reason = "circuit"  // the target's breaker is open
 )
@@ -28,7 +28,8 @@ const (
 // A CallError is the failure of a call: what was asked, how it went and what it
 // came to. Every failing method of [Client] and [Transport] returns one. It wraps
 // its cause, one of [*APIError], [*NetworkError], [*ResponseError],
-// [*ValidationError], [*ConfigError], [*CircuitOpenError] or the context's error; where the caller's
+// [*StreamError], [*ValidationError], [*ConfigError], [*CircuitOpenError] or the
+// context's error; where the caller's
 // context ended a call that had failed before, both are wrapped.
 type CallError struct {
 	Op        string        // what was called, such as "messages.create"
@@ -82,6 +83,14 @@ func (e *CallError) Error() string {
 
 // Unwrap returns the cause.
 func (e *CallError) Unwrap() error { return e.Err }
+
+// partial returns what had come of a stream, never nil.
+func (e *CallError) partial() *Response {
+	if s, ok := errors.AsType[*StreamError](e.Err); ok && s.Partial != nil {
+		return s.Partial
+	}
+	return new(Response)
+}
 
 // Is reports whether target is the error's [Class] or the family of it.
 func (e *CallError) Is(target error) bool { return e.Class.matches(target) }
@@ -361,3 +370,57 @@ func contextClass(err error) Class {
 	}
 	return ErrCanceled
 }
+
+// A StreamError is a streamed answer that did not come to its end. What had come
+// is in Partial; it was billed.
+type StreamError struct {
+	Partial    *Response // what has come: unfinished blocks included; nil before the first content
+	UsageExact bool      // Partial.Usage is the API's final count; else its OutputTokens are an estimate
+	Complete   bool      // all of the content has come, only the end of the stream is missing
+	LastEvent  string    // the event seen last, such as "content_block_start(tool_use)"; empty if none
+	Pings      int       // how many signs of life came
+	Err        error     // the cause: an [*APIError] for an error event
+
+	class   Class
+	request *Request // that was asked, for Continue
+}
+
+// Error returns the cause and what was seen last, on one line.
+func (e *StreamError) Error() string {
+	var b strings.Builder
+	switch e.Class() {
+	case ErrStreamTruncated:
+		b.WriteString("the stream ended before the answer was complete")
+		if e.Complete {
+			b.WriteString(" (all content had come)")
+		}
+	case ErrStreamStalled:
+		b.WriteString("the stream fell silent")
+	case ErrProtocol:
+		b.WriteString("the stream makes no sense")
+	default:
+		b.WriteString("the stream ended early")
+	}
+	fmt.Fprintf(&b, ", pings: %d", e.Pings)
+	if e.LastEvent != "" {
+		b.WriteString(", last event: " + e.LastEvent)
+	}
+	if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	}
+	return redact.Line(b.String(), maxShown)
+}
+
+// Unwrap returns the cause.
+func (e *StreamError) Unwrap() error { return e.Err }
+
+// Class returns the error's class.
+func (e *StreamError) Class() Class {
+	if e.class == "" {
+		return ErrStreamTruncated
+	}
+	return e.class
+}
+
+// Is reports whether target is the error's [Class] or the family of it.
+func (e *StreamError) Is(target error) bool { return e.Class().matches(target) }

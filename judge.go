@@ -36,7 +36,10 @@ type observation struct {
 	body    string // all of it, or the start of a failed answer's
 	bodyErr error  // what ended the reading of the body, nil at its end
 	whole   bool   // of a raw call: body is all of the answer
-	call    *call  // what the answer is for
+
+	opening   *opening     // of a stream: its beginning
+	collected *eventReader // of a stream that was read to its end, or to bodyErr
+	call      *call        // what the answer is for
 }
 
 // verdict is what an attempt came to.
@@ -45,6 +48,7 @@ type verdict struct {
 	err       error // the typed cause
 	processed Processed
 	temporary bool
+	once      bool          // it has begun to answer: one more attempt at most
 	hint      time.Duration // how long the server asked us to wait
 	hinted    bool
 	override  retryOverride // x-should-retry
@@ -71,6 +75,10 @@ func judge(o *observation) verdict {
 		})
 	case o.status >= 400:
 		v = fail(newAPIError(o))
+	case o.opening != nil:
+		v = judgeOpening(o)
+	case o.collected != nil:
+		v = judgeCollected(o)
 	case o.call.raw && !o.whole: // the body belongs to the caller
 		v = judgeHeader(o)
 	default:

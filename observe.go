@@ -28,6 +28,11 @@ type Observer struct {
 	Decision     func(ctx context.Context, call CallInfo, decision Decision)
 	StateChange  func(ctx context.Context, change StateChange)
 	Warning      func(ctx context.Context, warning Warning)
+
+	// StreamLeaked is told of a [Stream] that was dropped before its end without
+	// being closed, some time after that, with the file and line that opened it. The
+	// stream is closed then.
+	StreamLeaked func(ctx context.Context, call CallInfo, openedAt string)
 }
 
 // CallInfo says what is called.
@@ -39,13 +44,14 @@ type CallInfo struct {
 
 // CallResult says what a call came to.
 type CallResult struct {
-	Class     Class         // empty for success
-	Attempts  []Attempt     // every attempt, in order
-	Trail     []Decision    // every decision about the call, in order
-	Elapsed   time.Duration // from the call to its end, waits included
-	RequestID string
-	Usage     *Usage // of an answer that has one
-	Err       error  // the [*CallError], or nil
+	Class        Class         // empty for success
+	Attempts     []Attempt     // every attempt, in order
+	Trail        []Decision    // every decision about the call, in order
+	Elapsed      time.Duration // from the call to its end, waits included
+	FirstContent time.Duration // of a stream: from the call to its first content; else zero
+	RequestID    string
+	Usage        *Usage // of an answer that has one
+	Err          error  // the [*CallError], or nil
 }
 
 // Wait is a pause before another attempt.
@@ -112,6 +118,11 @@ func joinTwo(a, b Observer) Observer {
 		j.Warning = g
 	} else if g != nil {
 		j.Warning = func(ctx context.Context, w Warning) { f(ctx, w); g(ctx, w) }
+	}
+	if f, g := a.StreamLeaked, b.StreamLeaked; f == nil {
+		j.StreamLeaked = g
+	} else if g != nil {
+		j.StreamLeaked = func(ctx context.Context, c CallInfo, at string) { f(ctx, c, at); g(ctx, c, at) }
 	}
 	return j
 }

@@ -58,6 +58,9 @@ type callConfig struct {
 	retry      RetryPolicy
 	timeouts   Timeouts
 	validation Validation
+	createMode CreateMode
+	eager      bool
+	resume     int
 	attempts   int // of WithMaxAttempts, where there is no WithRetry
 	retrySet   bool
 	limitSet   bool
@@ -309,6 +312,40 @@ func WithValidation(v Validation) CallOption {
 		c.validation = v
 		return nil
 	})
+}
+
+// CreateMode says how [MessageService.Create] gets its answer.
+type CreateMode int
+
+// The ways to get an answer.
+const (
+	// CreateAuto streams where the answer may take over a minute: with MaxTokens over
+	// 4096, or with thinking enabled or adaptive. Then no connection is idle so long
+	// that something on the way drops it, and a stall is seen. The result is the same.
+	CreateAuto CreateMode = iota
+	// CreateUnary always asks for the answer at once.
+	CreateUnary
+	// CreateStream always streams.
+	CreateStream
+)
+
+// WithCreateMode sets how Create gets its answer. Default [CreateAuto].
+func WithCreateMode(mode CreateMode) CallOption {
+	return callOption(func(c *callConfig) error {
+		if mode < CreateAuto || mode > CreateStream {
+			return &ConfigError{Field: "WithCreateMode", Problem: "is none of CreateAuto, CreateUnary, CreateStream"}
+		}
+		c.createMode = mode
+		return nil
+	})
+}
+
+// WithEagerStream hands a stream over as soon as it begins, for who wants to show
+// that the model has begun to think. What goes wrong before the first content is
+// then no longer tried again. Default: a stream is handed over with its first
+// content.
+func WithEagerStream() CallOption {
+	return callOption(func(c *callConfig) error { c.eager = true; return nil })
 }
 
 // WithLogger logs one line for each attempt, each call and each warning: failed

@@ -150,6 +150,9 @@ func (r *retrier) next(v *verdict, now, deadline time.Time, keyChanged func() bo
 			d.at = until
 			return stop(ReasonCircuit)
 		}
+		if classes[v.class].overload && b.browningOut(now) {
+			return stop(ReasonBudget)
+		}
 	}
 	if !free && !r.policy.Budget.Off {
 		var ok bool
@@ -167,6 +170,9 @@ func (r *retrier) next(v *verdict, now, deadline time.Time, keyChanged func() bo
 // is free.
 func (r *retrier) worthIt(v *verdict, keyChanged func() bool) (free, again bool) {
 	rule := classes[v.class].retry
+	if v.once {
+		rule = retryOnce
+	}
 	switch {
 	case v.class == ErrCanceled || v.class == ErrDeadline || v.override == mustNotRetry:
 		return false, false

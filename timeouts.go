@@ -21,6 +21,9 @@ type Timeouts struct {
 	// pings included. Default 180 s: healthy streams have been seen silent for
 	// two minutes.
 	StreamIdle time.Duration
+	// StreamProgress limits the time without a piece of content within a stream that
+	// is being read; pings do not count. Off by default: a model may think for long.
+	StreamProgress time.Duration
 	// Total limits the whole call, waits and retries included. Off by default:
 	// that is what the context is for.
 	Total time.Duration
@@ -39,6 +42,7 @@ func (t Timeouts) withDefaults() Timeouts {
 	def(&t.TLS, 10*time.Second)
 	def(&t.FirstByte, 120*time.Second)
 	def(&t.StreamIdle, 180*time.Second)
+	def(&t.StreamProgress, 0)
 	def(&t.Total, 0)
 	return t
 }
@@ -47,7 +51,7 @@ func (t Timeouts) check() error {
 	for _, d := range []struct {
 		name  string
 		value time.Duration
-	}{{"Dial", t.Dial}, {"TLS", t.TLS}, {"FirstByte", t.FirstByte}, {"StreamIdle", t.StreamIdle}, {"Total", t.Total}} {
+	}{{"Dial", t.Dial}, {"TLS", t.TLS}, {"FirstByte", t.FirstByte}, {"StreamIdle", t.StreamIdle}, {"StreamProgress", t.StreamProgress}, {"Total", t.Total}} {
 		if d.value < 0 && d.value != NoTimeout {
 			return &ConfigError{Field: "Timeouts." + d.name, Problem: "is negative: use a positive duration, 0 for the default or NoTimeout"}
 		}

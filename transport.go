@@ -206,7 +206,7 @@ func (t *Transport) rawCall(req *http.Request) (*call, error) {
 		info:   CallInfo{Op: opOf(req), Target: Target{Host: req.URL.Host}},
 		method: req.Method, url: req.URL, host: req.Host, header: req.Header, raw: true,
 		whole: kind != kindOther, check: kind.check(),
-		close: req.Close, trailer: req.Trailer,
+		close: req.Close, trailer: req.Trailer, streamed: kind.streamed(),
 		credential: t.Credential, retry: t.retry, timeouts: t.limit, observer: &t.observer,
 	}
 	if t.Credential == nil {
@@ -293,6 +293,14 @@ func kindOf(req *http.Request) rawKind {
 		return kindModels
 	}
 	return kindOther
+}
+
+// streamed says what becomes of an answer of the kind that is a stream.
+func (k rawKind) streamed() streamMode {
+	if k == kindMessage {
+		return streamedHeld
+	}
+	return notStreamed
 }
 
 // check returns what says whether a body is an answer of the kind.

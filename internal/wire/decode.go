@@ -580,3 +580,30 @@ func Valid(data []byte, depth int) error {
 	d.End()
 	return d.Err()
 }
+
+// PlainEnd returns how much of a JSON string, behind its first quote, is plain: the
+// index of the first quote, backslash or control character, or len(s).
+func PlainEnd(s string) int { return skipPlain(s, 0) }
+
+// AppendUnescaped appends a JSON string, behind its first quote, with its escapes
+// resolved; the first plain bytes are known to have none. It returns the index of
+// the closing quote. Where there is none, or where a thorough decoder would
+// complain or mend, ok is false.
+func AppendUnescaped(out []byte, s string, plain int) (_ []byte, end int, ok bool) {
+	d := Decoder{data: s}
+	start, i := 0, plain
+	for {
+		out = append(out, s[start:i]...)
+		switch {
+		case i == len(s) || s[i] < 0x20:
+			return out, i, false
+		case s[i] == '"':
+			return out, i, d.LoneSurrogate == 0
+		}
+		if out, i, ok = d.escape(out, i); !ok {
+			return out, i, false
+		}
+		start = i
+		i = skipPlain(s, i)
+	}
+}

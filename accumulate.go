@@ -1,0 +1,271 @@
+package claude
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unsafe"
+
+	"github.com/steadfast-go/claude/internal/wire"
+)
+
+// accumulator makes a Response of events.
+//
+// The rules: usage is cumulative, so that it is overwritten and never added; a
+// message_delta's stop_details are final, null included; a tool's input is parsed
+// once, at its stop; server blocks are complete when they begin.
+type accumulator struct {
+	started bool // message_start has come
+	settled bool // a stop reason has come: all content is there
+	stopped bool // message_stop has come
+	counted bool // a message_delta has brought the final count of tokens
+
+	head   Response // without content
+	blocks []*growingBlock
+	gaps   []string // what was odd about indexes, to be told once
+}
+
+// growingBlock is a content block on its way.
+type growingBlock struct {
+	index int
+	block Block
+	done  bool
+
+	text      []byte // of deltas: text, thinking or JSON, as the block is one
+	signature []byte
+}
+
+// add takes an event. It completes the event with what only the whole knows: the
+// finished block, the totals.
+func (a *accumulator) add(e *Event) error {
+	switch e.Type {
+	case EventMessageStart:
+		*a = accumulator{started: true, head: *e.Message}
+		a.head.Content = nil
+	case EventBlockStart:
+		return a.begin(e)
+	case EventBlockDelta:
+		return a.grow(e)
+	case EventBlockStop:
+		b := a.find(e.Index)
+		if b == nil {
+			return fmt.Errorf("a stop of content block %d, which never began", e.Index)
+		}
+		b.done = true
+		b.finish()
+		e.Block = b.block
+	case EventMessageDelta:
+		return a.end(e)
+	case EventMessageStop:
+		a.stopped = true
+	}
+	return nil
+}
+
+func (a *accumulator) find(index int) *growingBlock {
+	for _, b := range slices.Backward(a.blocks) { // it is nearly always the last one
+		if b.index == index {
+			return b
+		}
+	}
+	return nil
+}
+
+func (a *accumulator) begin(e *Event) error {
+	if a.find(e.Index) != nil {
+		return fmt.Errorf("content block %d begins twice", e.Index)
+	}
+	if len(a.blocks) >= maxBlocks {
+		return fmt.Errorf("more than %d content blocks", maxBlocks)
+	}
+	if want := len(a.blocks); e.Index != want && a.gaps == nil {
+		a.gaps = append(a.gaps, fmt.Sprintf("content block %d came where %d was due", e.Index, want))
+	}
+	b := &growingBlock{index: e.Index, block: e.Block}
+	switch own := e.Block.(type) { // the event's block is the caller's
+	case *TextBlock:
+		b.block = new(*own)
+		b.text = append(b.text, own.Text...)
+	case *ThinkingBlock:
+		b.block = new(*own)
+		b.text, b.signature = append(b.text, own.Thinking...), append(b.signature, own.Signature...)
+	case *ToolUseBlock:
+		b.block = new(*own)
+	case *ServerToolUseBlock:
+		b.block = new(*own)
+	case *UnknownBlock:
+		if own.Type == "fallback" { // from here on another model answers
+			if model := wire.NewDecoder(fallbackTarget(string(own.Raw))).PeekString("model"); model != "" {
+				a.head.Model = model
+			}
+		}
+	}
+	a.blocks = append(a.blocks, b)
+	return nil
+}
+
+// fallbackTarget returns the member "to" of a fallback block.
+func fallbackTarget(raw string) string {
+	dec := wire.NewDecoder(raw)
+	for ok := dec.BeginObject(); ok; {
+		var name string
+		if name, ok = dec.NextMember(); ok && name == "to" {
+			return dec.Raw()
+		} else if ok {
+			dec.Skip()
+		}
+	}
+	return "{}"
+}
+
+func (a *accumulator) grow(e *Event) error {
+	b := a.find(e.Index)
+	if b == nil || b.done {
+		return fmt.Errorf("a delta of content block %d, which is not open", e.Index)
+	}
+	switch e.Delta {
+	case DeltaText, DeltaInputJSON, DeltaThinking:
+		b.text = grown(b.text, e.text)
+	case DeltaSignature:
+		b.signature = append(b.signature, e.text...)
+	case DeltaCitation:
+		if t, ok := b.block.(*TextBlock); ok && e.Citation != nil {
+			t.Citations = append(t.Citations, *e.Citation)
+		}
+	}
+	return nil
+}
+
+// grown appends by doubling: the standard growth of large slices is slower, which
+// costs more copies than it saves room.
+func grown(to, more []byte) []byte {
+	if need := len(to) + len(more); need > cap(to) {
+		to = append(make([]byte, 0, max(64, 2*cap(to), need)), to...)
+	}
+	return append(to, more...)
+}
+
+// end takes a message_delta.
+func (a *accumulator) end(e *Event) error {
+	h := &a.head
+	if e.usage != "" {
+		if err := decodeText(e.usage, func(f *fields) { f.decode(&h.Usage) }); err != nil {
+			return err
+		}
+		a.counted = true
+	}
+	h.StopReason, h.StopSequence, h.StopDetails = e.StopReason, e.StopSequence, e.StopDetails
+	if e.container != nil {
+		h.Container = e.container
+	}
+	for name, value := range e.extra {
+		if h.Extra == nil {
+			h.Extra = make(Extra)
+		}
+		h.Extra[name] = value
+	}
+	a.settled = h.StopReason != ""
+	e.Usage = new(h.Usage)
+	return nil
+}
+
+// finish puts what has come into the block. The text is not copied, unless that
+// would keep much room for nothing; it is not appended to any more.
+func (b *growingBlock) finish() {
+	text := owned(b.text)
+	switch block := b.block.(type) {
+	case *TextBlock:
+		block.Text = text
+	case *ThinkingBlock:
+		block.Thinking, block.Signature = text, string(b.signature)
+	case *ToolUseBlock:
+		block.Input, block.PartialInput = input(block.Input, text)
+	case *ServerToolUseBlock:
+		block.Input, block.PartialInput = input(block.Input, text)
+	}
+}
+
+func owned(b []byte) string {
+	if len(b) < cap(b)/4*3 {
+		return string(b)
+	}
+	return unsafe.String(unsafe.SliceData(b), len(b))
+}
+
+// input returns a tool call's input from the pieces of JSON that came, or what
+// came if that is no complete JSON. Without any it is what the block began with.
+func input(begun json.RawMessage, text string) (whole json.RawMessage, partial string) {
+	if strings.TrimSpace(text) == "" {
+		if len(begun) == 0 {
+			begun = json.RawMessage("{}")
+		}
+		return begun, ""
+	}
+	dec := wire.NewDecoder(text)
+	dec.Skip()
+	dec.End()
+	if dec.Err() != nil {
+		return nil, text
+	}
+	return json.RawMessage(text), ""
+}
+
+// response returns what has come so far, of which nothing changes any more.
+func (a *accumulator) response() *Response {
+	r := new(a.head)
+	r.Content = make(Content, 0, len(a.blocks))
+	ordered := a.blocks
+	if a.gaps != nil {
+		ordered = slices.Clone(a.blocks)
+		slices.SortStableFunc(ordered, func(x, y *growingBlock) int { return x.index - y.index })
+	}
+	for _, b := range ordered {
+		if b.done {
+			r.Content = append(r.Content, b.block)
+			continue
+		}
+		r.Content = append(r.Content, b.snapshot())
+	}
+	return r
+}
+
+// snapshot is a copy of an unfinished block with what has come of it.
+func (b *growingBlock) snapshot() Block {
+	switch block := b.block.(type) {
+	case *TextBlock:
+		s := new(*block)
+		s.Text, s.Citations = string(b.text), slices.Clone(block.Citations)
+		return s
+	case *ThinkingBlock:
+		s := new(*block)
+		s.Thinking, s.Signature = string(b.text), string(b.signature)
+		return s
+	case *ToolUseBlock:
+		s := new(*block)
+		s.Input, s.PartialInput = nil, string(b.text)
+		return s
+	case *ServerToolUseBlock:
+		s := new(*block)
+		s.Input, s.PartialInput = nil, string(b.text)
+		return s
+	}
+	return b.block
+}
+
+// unfinished reports whether a block has begun and not ended.
+func (a *accumulator) unfinished() bool {
+	return slices.ContainsFunc(a.blocks, func(b *growingBlock) bool { return !b.done })
+}
+
+// estimate fills in the output tokens where no final count has come.
+func (a *accumulator) estimate(r *Response) {
+	if a.counted {
+		return
+	}
+	size := 0
+	for _, b := range a.blocks {
+		size += len(b.text)
+	}
+	r.Usage.OutputTokens = max(r.Usage.OutputTokens, (size+bytesPerToken-1)/bytesPerToken)
+}
