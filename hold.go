@@ -242,5 +242,8 @@ func streamEnd(err error, caller error, limit *timeoutError) *StreamError {
 func (a *attemptState) ends(caller context.Context) (error, *timeoutError) {
 	var o observation
 	a.observe(&o, caller)
+	if o.caller == nil && o.limit == nil && errors.Is(context.Cause(a.Context), context.DeadlineExceeded) {
+		o.limit = &timeoutError{name: "Total", limit: a.limits.Total}
+	}
 	return o.caller, o.limit
 }

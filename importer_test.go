@@ -58,6 +58,7 @@ func main() {
 		"github.com/sony/gobreaker/v2",
 		"github.com/steadfast-go/claude/internal/netstage",
 		"github.com/steadfast-go/claude/internal/redact",
+		"github.com/steadfast-go/claude/internal/sse",
 		"github.com/steadfast-go/claude/internal/wire",
 		"github.com/steadfast-go/claude",
 		"example.com/importer",

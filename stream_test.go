@@ -130,7 +130,6 @@ func TestWhatFailsBeforeTheFirstContentIsTriedAgain(t *testing.T) {
 		"cut before the content":    text.CutAfter(claudetest.Events(3)),
 		"reset before the content":  text.ResetAfter(claudetest.Events(2)),
 		"ended before the content":  text.EndAfter(claudetest.Events(2)),
-		"silence before it":         text.StallAfter(claudetest.Events(3), claudetest.Forever),
 		"silence before anything":   text.StallAfter(claudetest.Events(0), claudetest.Forever),
 	} {
 		t.Run(name, func(t *testing.T) {

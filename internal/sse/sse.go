@@ -65,6 +65,10 @@ func (s *Reader) Next() (name, data []byte, err error) {
 			s.begin()
 			continue
 		}
+		if s.pos-s.event > s.limit {
+			s.err = ErrTooLarge
+			return nil, nil, s.err
+		}
 		name, data = s.buf[s.name.from:s.name.to], s.buf[s.data.from:s.data.to]
 		if s.lines > 1 {
 			data = s.joined
