@@ -386,23 +386,20 @@ func (c *call) done(ctx context.Context, out outcome, attempts []Attempt, elapse
 }
 
 // streamDone tells of a stream's end what is told of a call's.
-func (c *call) streamDone(s *Stream) {
+func (c *call) streamDone(info *streamInfo, resp *Response, failure *CallError) {
 	if c.unwatch != nil {
 		c.unwatch()
 	}
-	if s.err != nil {
-		c.failedLater(c.ctx, s.err.Class, s.err.Err)
+	result := CallResult{Attempts: info.attempts, Trail: c.trail, Elapsed: time.Since(info.start), FirstContent: info.elapsed, RequestID: info.requestID}
+	if failure != nil {
+		c.failedLater(c.ctx, failure.Class, failure.Err)
+		resp = failure.partial()
+		result.Class, result.Err = failure.Class, failure
 	}
-	if c.observer.CallDone == nil {
-		return
+	result.Usage = &resp.Usage
+	if c.observer.CallDone != nil {
+		c.observer.CallDone(c.ctx, c.info, result)
 	}
-	result := CallResult{Attempts: s.info.attempts, Trail: c.trail, Elapsed: time.Since(s.info.start), FirstContent: s.info.elapsed, RequestID: s.info.requestID}
-	if s.err != nil {
-		result.Class, result.Err, result.Usage = s.err.Class, s.err, &s.err.partial().Usage
-	} else {
-		result.Usage = &s.resp.Usage
-	}
-	c.observer.CallDone(c.ctx, c.info, result)
 }
 
 // brokeLater counts a raw caller's stream that broke off after its first content.

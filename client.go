@@ -282,6 +282,10 @@ func (c *Client) streams(r *Request, options []CallOption) bool {
 //
 // https://platform.claude.com/docs/en/build-with-claude/streaming
 func (s *MessageService) Stream(ctx context.Context, request Request, options ...CallOption) (*Stream, error) {
+	return s.stream(ctx, request, options, true)
+}
+
+func (s *MessageService) stream(ctx context.Context, request Request, options []CallOption, first bool) (*Stream, error) {
 	const op = "messages.stream"
 	request.stream = true
 	start := time.Now()
@@ -300,6 +304,10 @@ func (s *MessageService) Stream(ctx context.Context, request Request, options ..
 	stream := &Stream{ctx: c.ctx, call: c, info: streamInfo{
 		start: start, header: out.header, attempts: attempts, elapsed: time.Since(start), requestID: out.record.RequestID,
 	}}
+	if cfg.resume > 0 && first {
+		stream.resumes = cfg.resume
+		stream.again = func(ctx context.Context, r Request) (*Stream, error) { return s.stream(ctx, r, options, false) }
+	}
 	if whole, ok := c.result.(*Response); ok { // it came as one, all the same
 		stream.body, stream.events.queue = http.NoBody, eventsOf(whole)
 		return stream, nil

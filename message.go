@@ -415,7 +415,8 @@ type Response struct {
 	RateLimit RateLimit  // what the headers said of the account's limits
 	Attempts  []Attempt  // how the call went, the answered attempt last
 	Trail     []Decision // every decision about the call, in order
-	Raw       string     // the body as it was received
+	Resumes   int        // how often a stream went on after a break: see [WithResume]
+	Raw       string     // the body as it was received, or of a stream what it came to
 }
 
 func (r *Response) fields(f *fields) {

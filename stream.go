@@ -43,6 +43,14 @@ type Stream struct {
 	progress *time.Timer // of StreamProgress, else nil
 	limit    time.Duration
 
+	again   func(context.Context, Request) (*Stream, error) // opens a continuation; nil if that is not allowed
+	resumes int                                             // continuations left
+	resumed int                                             // continuations made
+	after   error                                           // why the last one could not be made
+	seam    *seam                                           // of the continuation that is being read
+	ready   []Event                                         // adapted to what came before it
+	base    Usage                                           // of the attempts before it
+
 	mu     sync.Mutex // guards what follows, and events' accumulator
 	used   bool
 	closed bool
@@ -167,6 +175,9 @@ func (s *Stream) partial() *Response {
 
 // describe adds what is known of the call.
 func (s *Stream) describe(r *Response) {
+	if s.resumed > 0 {
+		r.Usage, r.Resumes = addUsage(s.base, r.Usage), s.resumed
+	}
 	r.RequestID = s.info.requestID
 	r.RateLimit = parseRateLimit(s.info.header)
 	r.Attempts = s.info.attempts
@@ -219,19 +230,20 @@ func (s *Stream) next() (more bool, _ error) {
 		s.finish(nil)
 		return false, nil
 	}
-	var stop func() bool
-	if s.attempt == nil { // then nobody else watches the context
-		stop = context.AfterFunc(s.ctx, s.release)
-	}
-	err := s.events.read()
-	if stop != nil {
-		stop()
-	}
+	err := s.fetch()
 	if err == nil {
 		s.mu.Lock()
 		gaps := len(s.events.acc.gaps)
 		err = s.events.add()
 		gaps = len(s.events.acc.gaps) - gaps
+		if e := &s.events.event; err == nil && s.resumed > 0 {
+			if e.Type == EventResumed {
+				s.events.acc.head.Usage = e.Message.Usage
+			}
+			if e.Usage != nil {
+				*e.Usage = addUsage(s.base, *e.Usage)
+			}
+		}
 		s.mu.Unlock()
 		if gaps > 0 {
 			s.warn(s.events.acc.gaps[0])
@@ -244,6 +256,31 @@ func (s *Stream) next() (more bool, _ error) {
 		s.progress.Reset(s.limit)
 	}
 	return true, nil
+}
+
+// fetch gets the next event, of a continuation if need be.
+func (s *Stream) fetch() error {
+	for len(s.ready) == 0 {
+		var stop func() bool
+		if s.attempt == nil { // then nobody else watches the context
+			stop = context.AfterFunc(s.ctx, s.release)
+		}
+		err := s.events.read()
+		if stop != nil {
+			stop()
+		}
+		switch {
+		case err != nil && s.resume(err):
+		case err != nil:
+			return err
+		case s.seam == nil:
+			return nil
+		default:
+			s.ready = s.seam.adapt(s.events.event)
+		}
+	}
+	s.events.event, s.ready = s.ready[0], s.ready[1:]
+	return nil
 }
 
 func (s *Stream) warn(message string) {
@@ -294,7 +331,7 @@ func (s *Stream) finish(err error) error {
 	}
 	s.mu.Unlock()
 	if s.call != nil {
-		s.call.streamDone(s)
+		s.call.streamDone(&s.info, s.resp, s.err)
 	}
 	return s.failure()
 }
@@ -322,7 +359,10 @@ func (s *Stream) failed(err, caller error, limit *timeoutError) *CallError {
 	}
 	e := s.events.failure(err, caller, limit, s.info.header)
 	e.Partial = s.partial()
-	e.UsageExact = s.events.acc.counted
+	e.UsageExact = s.events.acc.counted && s.resumed == 0
+	if s.after != nil {
+		e.Err = fmt.Errorf("%w, and going on failed: %w", e.Err, s.after)
+	}
 	call := &CallError{Op: s.op(), Class: e.class, Reason: ReasonFinal, RequestID: redact.Line(s.info.requestID, maxShownMessage), Processed: Ran, Attempts: s.info.attempts, Elapsed: time.Since(s.info.start), Err: e}
 	if c := s.call; c != nil {
 		call.Target, call.Trail = c.info.Target, c.trail
