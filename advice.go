@@ -708,7 +708,7 @@ func (a *Advice) refineTLS(f *TLSFailure) {
 	case problem == "no system roots":
 		a.cause("This system has no CA certificates, as in minimal containers.")
 		a.first("Install the CA certificates (Debian, Ubuntu, Alpine: package ca-certificates), or set SSL_CERT_FILE.")
-	case strings.Contains(problem, "not speak TLS"), problem == "not TLS":
+	case strings.Contains(problem, "not speak TLS"):
 		a.cause("The port speaks plain HTTP, or HTTPS_PROXY says https:// where the proxy speaks http://.")
 		a.first("Check scheme and port of ANTHROPIC_BASE_URL and of HTTPS_PROXY.")
 	case problem != "":

@@ -3,14 +3,17 @@ package claude
 import (
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -80,11 +83,15 @@ type attemptState struct {
 	stage   Stage
 	addr    string
 	proxied bool
+	secure  bool     // over TLS
+	conn    net.Conn // the one dialed for the attempt, during its handshake
+	got     bool     // it has a connection, dialed or not
 	reused  bool
 	wrote   bool
 	hooked  bool // the base calls our hooks
 	read    bool // the base has read the whole body
-	replays int  // how often net/http asked to send it again
+	replays int  // how often net/http sent it again
+	tried   bool // a connection carried it since
 }
 
 // attemptKey is the context key of the attemptState.
@@ -105,7 +112,7 @@ func (a *attemptState) start(ctx context.Context, t *Transport) context.Context 
 	a.arm("FirstByte", a.limits.FirstByte) // for a base that calls no hooks
 	a.trace.GetConn = func(hostPort string) {
 		a.mu.Lock()
-		a.hooked, a.wrote = true, false
+		a.hooked, a.wrote, a.got = true, false, false
 		stage := StageConnect
 		if a.proxied {
 			stage = StageProxy
@@ -119,10 +126,10 @@ func (a *attemptState) start(ctx context.Context, t *Transport) context.Context 
 			a.enter(stage, hostPort, "Dial", a.limits.Dial)
 		}
 	}
-	a.trace.TLSHandshakeStart = func() { a.enter(StageTLS, "", "TLS", a.limits.TLS) }
+	a.trace.TLSHandshakeStart = func() { a.connecting(StageTLS, "", "TLS", a.limits.TLS) }
 	a.trace.GotConn = func(i httptrace.GotConnInfo) {
 		a.mu.Lock()
-		a.reused = i.Reused
+		a.reused, a.got, a.tried = i.Reused, true, true
 		a.mu.Unlock()
 		a.enter(StageWrite, i.Conn.RemoteAddr().String(), "FirstByte", a.limits.FirstByte)
 	}
@@ -133,6 +140,9 @@ func (a *attemptState) start(ctx context.Context, t *Transport) context.Context 
 			a.mu.Unlock()
 			a.enter(StageWait, "", "FirstByte", a.limits.FirstByte)
 		}
+	}
+	if t.ours {
+		a.trace.TLSHandshakeDone = func(tls.ConnectionState, error) { a.shake(nil) }
 	}
 	if t.dials {
 		a.trace.DNSStart = func(i httptrace.DNSStartInfo) { a.dialing(StageDNS, i.Host) }
@@ -146,18 +156,51 @@ func (a *attemptState) start(ctx context.Context, t *Transport) context.Context 
 
 // dialing moves to a stage of dialing the origin; a proxy has one of its own.
 func (a *attemptState) dialing(stage Stage, addr string) {
-	a.mu.Lock()
 	if a.proxied {
 		stage = StageProxy
 	}
-	a.mu.Unlock()
-	a.enter(stage, addr, "Dial", a.limits.Dial)
+	a.connecting(stage, addr, "Dial", a.limits.Dial)
+}
+
+// connecting moves to a stage before there is a connection. Once there is one,
+// net/http may still be busy with the one it dialed for the attempt, while another
+// that came free carries it: that is no stage of the attempt's any more.
+func (a *attemptState) connecting(stage Stage, addr, name string, limit time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.got {
+		a.enterLocked(stage, addr, name, limit)
+	}
+}
+
+// shake gives a new connection a deadline for its handshake, and frees the one
+// before of it. net/http goes on shaking hands when the attempt has ended; a peer
+// that says nothing would keep it for ever. The attempt's own limits come first.
+func (a *attemptState) shake(conn net.Conn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.conn != nil {
+		_ = a.conn.SetDeadline(time.Time{})
+	}
+	a.conn = conn
+	limit := a.limits.TLS
+	switch {
+	case conn == nil, limit <= 0, a.proxied && a.limits.Dial <= 0:
+		return
+	case a.proxied:
+		limit += a.limits.Dial // what is said to the proxy
+	}
+	_ = conn.SetDeadline(time.Now().Add(4 * limit))
 }
 
 // enter moves to a stage and starts its limit.
 func (a *attemptState) enter(stage Stage, addr, name string, limit time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.enterLocked(stage, addr, name, limit)
+}
+
+func (a *attemptState) enterLocked(stage Stage, addr, name string, limit time.Duration) {
 	if a.ended || a.stage == StageBody {
 		return // a hook that comes late
 	}
@@ -165,7 +208,9 @@ func (a *attemptState) enter(stage Stage, addr, name string, limit time.Duration
 		a.addr = addr
 	}
 	a.stage = stage
-	a.armLocked(name, limit)
+	if name != "Dial" || a.name != name { // one limit for look-up and every address
+		a.armLocked(name, limit)
+	}
 }
 
 // arm starts a limit in place of the one before.
@@ -235,16 +280,24 @@ func (a *attemptState) observe(o *observation, caller context.Context) {
 	}
 	o.wrote = a.wrote || o.status != 0
 	o.caller = caller.Err()
-	if o.caller == nil && a.Context.Err() != nil {
-		o.limit, _ = errors.AsType[*timeoutError](context.Cause(a.Context))
+	if o.caller == nil {
+		ended := o.err // a dial keeps its limit itself
+		if a.Context.Err() != nil {
+			ended = context.Cause(a.Context)
+		}
+		o.limit, _ = errors.AsType[*timeoutError](ended)
 	}
 }
 
 // replay notes that net/http sends the request again, and reports whether it had
-// done so before.
+// done so before. It may ask for the body more than once before it does.
 func (a *attemptState) replay() (before bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.replays > 0 && a.hooked && !a.tried {
+		return false
+	}
+	a.tried = false
 	a.replays++
 	return a.replays > 1
 }
@@ -287,7 +340,7 @@ type outcome struct {
 func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool) outcome {
 	out := outcome{record: Attempt{Number: number, Start: time.Now()}}
 	a := &attemptState{limits: c.timeouts}
-	req, err := t.newRequest(ctx, c, a, &out)
+	req, err := t.newRequest(ctx, c, a, fresh, &out)
 	if err != nil {
 		out.class, out.err, out.processed = ErrConfig, err, NotSent
 		if ctxErr := ctx.Err(); ctxErr != nil {
@@ -304,6 +357,9 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool
 		o.proxy = proxyOf(req, t.proxy)
 	}
 	if err == nil {
+		if resp.ProtoMajor < 2 {
+			atomic.StoreUint32(&t.network.spokeOne, 1)
+		}
 		o.status, o.header = resp.StatusCode, resp.Header
 		a.enter(StageBody, "", "StreamIdle", c.timeouts.StreamIdle)
 		a.readAnswer(&o, c, resp)
@@ -359,8 +415,13 @@ func (t *Transport) finish(out *outcome) {
 	if out.class == "" {
 		r.Processed = Ran
 	}
-	if e, ok := out.err.(*APIError); ok && r.RequestID == "" {
-		r.RequestID = e.RequestID
+	switch e := out.err.(type) {
+	case *APIError:
+		if r.RequestID == "" {
+			r.RequestID = e.RequestID
+		}
+	case *NetworkError:
+		r.Stage = e.Stage
 	}
 }
 
@@ -384,7 +445,7 @@ func (t *Transport) send(req *http.Request, fresh bool) (resp *http.Response, er
 }
 
 // newRequest makes the attempt's request, with its credential and its body.
-func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, out *outcome) (*http.Request, error) {
+func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, fresh bool, out *outcome) (*http.Request, error) {
 	header := c.header
 	if !c.raw || c.credential != nil {
 		// A map of its own for each attempt: the base may be the user's, and add to
@@ -419,9 +480,12 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, ou
 	} else {
 		a.up = sentBody{body, a}
 		req.Body, req.ContentLength = &a.up, c.length
-		if !c.onceOnly && !idempotent(header) {
-			// Lets net/http send the request again where the server provably did not
-			// look at it: once, and not on another connection of the same age.
+		// By HTTP/1.1, net/http alone knows that nothing was written to a kept
+		// connection. It may then send the request again: once, and not on another
+		// connection of the same age. By HTTP/2 it would do so, unseen, after a
+		// PROTOCOL_ERROR as well (https://go.dev/issue/47635), when the request may
+		// have run; without a body to send again it says what happened, and we decide.
+		if !fresh && !c.onceOnly && !idempotent(header) && atomic.LoadUint32(&t.network.spokeOne) == 1 {
 			req.GetBody = func() (io.ReadCloser, error) {
 				if a.replay() {
 					return nil, errReplayed
@@ -435,6 +499,7 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, ou
 			}
 		}
 	}
+	a.secure = c.url.Scheme == "https"
 	full := req.WithContext(a.start(ctx, t))
 	if t.proxy != nil {
 		a.proxied = proxyOf(full, t.proxy) != ""

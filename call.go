@@ -147,7 +147,7 @@ func (t *Transport) attempts(ctx, callCtx context.Context, c *call) (out outcome
 			c.attempt++
 			// net/http has used up the free attempt, unless we kept it from making a
 			// second one: then ours is still to come, on a connection of its own.
-			r.fresh = !errors.Is(out.err, errReplayed)
+			r.fresh = r.fresh || !errors.Is(out.err, errReplayed)
 		}
 		attempts = append(attempts, out.record)
 		c.report(ctx, pass, &out, &r)

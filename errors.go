@@ -197,7 +197,7 @@ type NetworkError struct {
 
 	class     Class
 	processed Processed
-	secret    string // the credential in use, to be kept out of the text
+	secret    Secret // the credential in use, to be kept out of the text
 }
 
 // Error returns the stage, the address and the cause, on one line, redacted.
@@ -216,7 +216,7 @@ func (e *NetworkError) Error() string {
 	if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
 	}
-	return redact.Line(b.String(), maxShown, e.secret)
+	return redact.Line(b.String(), maxShown, e.secret.Reveal())
 }
 
 // Unwrap returns the cause.
@@ -235,7 +235,7 @@ func (e *NetworkError) Is(target error) bool { return e.Class().matches(target) 
 
 // TLSFailure describes the certificate that a handshake stumbled over.
 type TLSFailure struct {
-	Problem   string    // "unknown authority", "wrong name", "expired", "not yet valid", "invalid certificate", "not TLS"
+	Problem   string    // "unknown authority", "wrong name", "expired", "not yet valid", "invalid certificate", "the server does not speak TLS", "the server refused the handshake"
 	Issuer    string    // who issued the server's certificate
 	Subject   string    // whom it is for
 	Names     []string  // the host names it is good for, at most eight

@@ -122,37 +122,52 @@ func judgeNoAnswer(o *observation) verdict {
 	if o.caller != nil {
 		return callerEnded(o)
 	}
-	e := &NetworkError{Stage: o.stage, Addr: o.addr, Proxy: o.proxy, Reused: o.reused, Err: plainCause(o.err), secret: o.secret}
+	e := &NetworkError{Stage: o.stage, Addr: o.addr, Proxy: o.proxy, Reused: o.reused, Err: plainCause(o.err), secret: NewSecret(o.secret)}
 	v := verdict{err: e}
 	kind := netstage.Of(o.err)
 	if o.limit != nil {
 		kind, e.Err = netstage.TimedOut, o.limit
 	}
 	e.Timeout = kind == netstage.TimedOut
+	if dns, ok := errors.AsType[*net.DNSError](o.err); ok && dns.IsTimeout {
+		e.Timeout = true
+	}
 
 	op, _ := errors.AsType[*net.OpError](o.err)
+	wrote := o.wrote
+	if wrote && op != nil && op.Op == "write" {
+		// net/http calls a request written that lies in its buffer.
+		wrote, e.Stage = false, StageWrite
+	}
 	proxyRefusal, refused := errors.AsType[*proxyError](o.err)
 	switch {
 	case refused:
 		e.Stage, e.Err = StageProxy, proxyRefusal
 		e.class, e.Temporary = ErrProxy, proxyRefusal.status >= 500
-	case op != nil && (op.Op == "proxyconnect" || op.Op == "socks connect"):
+	case op != nil && (op.Op == "proxyconnect" || op.Op == "socks connect"), o.stage == StageProxy:
 		e.Stage, e.class, e.Temporary = StageProxy, ErrProxy, true
+		switch kind {
+		case netstage.Certificate, netstage.NotTLS, netstage.Alert:
+			e.Temporary, e.TLS = false, tlsFailure(o.err, kind)
+		case netstage.Denied:
+			e.Temporary = false
+		default:
+		}
 	case kind == netstage.NotFound:
 		e.Stage, e.class = StageDNS, ErrDNS
 	case kind == netstage.DNSFailure, o.stage == StageDNS:
 		e.Stage, e.class, e.Temporary = StageDNS, ErrDNS, true
-	case kind == netstage.Certificate, kind == netstage.NotTLS, kind == netstage.Alert && !(o.wrote && o.reused):
+	case kind == netstage.Certificate, kind == netstage.NotTLS, kind == netstage.Alert && !(wrote && o.reused):
 		e.Stage, e.class, e.TLS = StageTLS, ErrTLS, tlsFailure(o.err, kind)
 	case o.stage == StageTLS:
 		e.class, e.Temporary = ErrTLS, true
-	case o.stage == StageConnect, o.stage == StageProxy, op != nil && op.Op == "dial":
+	case o.stage == StageConnect, op != nil && op.Op == "dial":
 		e.class, e.Temporary = ErrConnect, true
 	case kind == netstage.NotLooked, errors.Is(o.err, errReplayed):
 		e.class, e.processed, e.Temporary = ErrStaleConnection, NotSent, true
 	case o.limit != nil:
 		e.class = ErrTimeout
-	case o.reused && !o.wrote:
+	case o.reused && !wrote:
 		// The pool handed out a connection that had died unnoticed. The server
 		// cannot have acted on half a request.
 		e.class, e.processed, e.Temporary = ErrStaleConnection, NotSent, true
@@ -163,7 +178,7 @@ func judgeNoAnswer(o *observation) verdict {
 	}
 	switch {
 	case e.processed != "":
-	case e.class == ErrConnectionLost && !o.wrote, e.class == ErrTimeout && !o.wrote:
+	case e.class == ErrConnectionLost && !wrote, e.class == ErrTimeout && !wrote:
 		// Never had all of it: it cannot have run.
 		e.processed, e.Temporary = Rejected, true
 	default:

@@ -17,6 +17,10 @@ type network struct {
 	proxy *url.URL       // nil means the environment's
 	roots *x509.CertPool // nil means the system's
 	only  string         // "tcp4" or "tcp6"; empty means both
+
+	resolver *net.Resolver // nil means the system's
+
+	spokeOne uint32 // atomically: 1 once an answer came by HTTP/1.1
 }
 
 // Life signs of a connection. What lies between forgets idle connections without
@@ -34,6 +38,7 @@ const (
 // are kept by each attempt.
 func newBase(n network) *http.Transport {
 	dialer := &net.Dialer{
+		Resolver:        n.resolver,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: keepAliveCount},
 		ControlContext: func(ctx context.Context, _, addr string, _ syscall.RawConn) error {
 			if a, ok := ctx.Value(attemptKey{}).(*attemptState); ok {
@@ -49,7 +54,7 @@ func newBase(n network) *http.Transport {
 				network = n.only
 			}
 			if a, ok := ctx.Value(attemptKey{}).(*attemptState); ok {
-				a.dialing(StageDNS, addr)
+				return a.dial(ctx, dialer, network, addr)
 			}
 			return dialer.DialContext(ctx, network, addr)
 		},
@@ -69,6 +74,28 @@ func newBase(n network) *http.Transport {
 		base.Proxy = http.ProxyURL(n.proxy)
 	}
 	return base
+}
+
+// dial connects for an attempt. Its limit is the dialer's too: net/http goes on
+// dialing when the attempt has ended, and by a deadline the dialer shares the time
+// out among the addresses of a host.
+func (a *attemptState) dial(ctx context.Context, dialer *net.Dialer, network, addr string) (net.Conn, error) {
+	a.dialing(StageDNS, addr)
+	limit := a.limits.Dial
+	until := time.Now().Add(limit)
+	if limit > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithDeadline(ctx, until)
+		defer stop()
+	}
+	conn, err := dialer.DialContext(ctx, network, addr)
+	switch {
+	case err == nil && a.secure:
+		a.shake(conn)
+	case err != nil && limit > 0 && !time.Now().Before(until):
+		err = &timeoutError{name: "Dial", limit: limit}
+	}
+	return conn, err
 }
 
 // newFresh makes the transport of attempts that must not meet the connection that

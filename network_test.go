@@ -2,6 +2,7 @@ package claude_test
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/ecdsa"
@@ -10,14 +11,22 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
+	"log"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,22 +37,66 @@ import (
 	"github.com/steadfast-go/claude/internal/fakeapi"
 )
 
-// failAt makes one call to a base URL on loopback and returns its network error.
-func failAt(t *testing.T, baseURL string, options ...claude.Option) (*claude.NetworkError, *claude.CallError) {
+// No test leaves this machine, whatever proxy its environment names.
+var _ = os.Setenv("NO_PROXY", "*")
+
+// leavesNoSecret fails the test if a text holds a credential of these tests.
+func leavesNoSecret(t *testing.T, text string) {
 	t.Helper()
+	for _, secret := range []string{testKey, proxyPassword, base64.StdEncoding.EncodeToString([]byte("me:" + proxyPassword))} {
+		assert.NotContains(t, text, secret)
+	}
+}
+
+const proxyPassword = "pass-word"
+
+// fails makes one call to a base URL, which has to fail without a secret in what
+// people may see of it.
+func fails(t *testing.T, baseURL string, options ...claude.Option) *claude.CallError {
+	t.Helper()
+	var log bytes.Buffer
 	client, err := claude.New(append([]claude.Option{
 		claude.WithAPIKey(testKey), claude.WithBaseURL(baseURL), claude.WithRetry(claude.RetryPolicy{BaseDelay: 1, OverloadBase: 1}),
+		claude.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 	}, options...)...)
 	require.NoError(t, err)
 	defer client.Close()
 	_, err = client.Messages.Create(t.Context(), hello)
 	require.Error(t, err)
 	call := asCall(t, err)
-	network, _ := errors.AsType[*claude.NetworkError](err)
-	require.NotNil(t, network, "%v", err)
-	assert.NotContains(t, err.Error(), testKey)
-	assert.NotContains(t, err.Error(), "pass-word")
+	leavesNoSecret(t, fmt.Sprintf("%v %+v", err, call.Trail))
+	for _, a := range call.Attempts {
+		leavesNoSecret(t, a.Err.Error())
+	}
+	leavesNoSecret(t, claude.Explain(err).String())
+	leavesNoSecret(t, client.Health().Targets[0].LastFailure.Message)
+	leavesNoSecret(t, log.String())
+	return call
+}
+
+// failAt is fails for a call that gets no answer.
+func failAt(t *testing.T, baseURL string, options ...claude.Option) (*claude.NetworkError, *claude.CallError) {
+	t.Helper()
+	call := fails(t, baseURL, options...)
+	network, _ := errors.AsType[*claude.NetworkError](call)
+	require.NotNil(t, network, "%v", call)
+	assert.Equal(t, call.Class, network.Class())
+	assert.Equal(t, network.Stage, call.Attempts[len(call.Attempts)-1].Stage, "the record says the same")
 	return network, call
+}
+
+// outcome is what a failed call came to.
+type outcome struct {
+	class     claude.Class
+	stage     claude.Stage
+	processed claude.Processed
+	attempts  int
+	temporary bool
+	timeout   bool
+}
+
+func outcomeOf(network *claude.NetworkError, call *claude.CallError) outcome {
+	return outcome{call.Class, network.Stage, call.Processed, len(call.Attempts), network.Temporary, network.Timeout}
 }
 
 // listen accepts connections on loopback and hands them to serve.
@@ -51,6 +104,13 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	serveOn(t, l, serve)
+	return l.Addr().String()
+}
+
+// serveOn hands the connections of a listener to serve until the test is over.
+func serveOn(t *testing.T, l net.Listener, serve func(net.Conn)) {
+	t.Helper()
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -64,118 +124,390 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 			})
 		}
 	})
-	t.Cleanup(func() { l.Close(); wg.Wait() })
+	t.Cleanup(func() {
+		l.Close()
+		done := make(chan struct{})
+		go func() { wg.Wait(); close(done) }()
+		select {
+		case <-done:
+		case <-time.After(10 * time.Second):
+			t.Error("a connection was never closed")
+		}
+	})
+}
+
+// ignore reads what comes and says nothing.
+func ignore(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
+
+// nobody returns an address of a host where nobody listens.
+func nobody(t *testing.T, host string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Skipf("cannot listen on %s: %v", host, err)
+	}
+	require.NoError(t, l.Close())
 	return l.Addr().String()
 }
 
 func TestNobodyListens(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr := l.Addr().String()
-	require.NoError(t, l.Close())
-	network, call := failAt(t, "http://"+addr)
-	assert.Equal(t, claude.ErrConnect, call.Class)
-	assert.Equal(t, claude.StageConnect, network.Stage)
-	assert.Equal(t, addr, network.Addr)
-	assert.Equal(t, claude.NotSent, call.Processed)
-	assert.Len(t, call.Attempts, 3)
-}
-
-func TestTheHostDoesNotExist(t *testing.T) {
-	network, call := failAt(t, "https://api.invalid")
-	assert.Equal(t, claude.ErrDNS, call.Class)
-	assert.Equal(t, claude.StageDNS, network.Stage)
-	if !network.Temporary { // a machine without a resolver gets no "not found" from it
-		assert.Len(t, call.Attempts, 1, "a name that is not there is not asked for again")
-	}
-	assert.Equal(t, claude.NotSent, call.Processed)
-}
-
-func TestTheConnectionBreaks(t *testing.T) {
-	t.Run("before the request was read", func(t *testing.T) {
-		addr := listen(t, func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) })
-		_, call := failAt(t, "http://"+addr)
-		// The reset may arrive while we still connect.
-		assert.Contains(t, []claude.Class{claude.ErrConnectionLost, claude.ErrStaleConnection, claude.ErrConnect}, call.Class)
-		assert.Contains(t, []claude.Processed{claude.NotSent, claude.Rejected, claude.Ambiguous}, call.Processed)
-	})
-	t.Run("after the request was read", func(t *testing.T) {
-		addr := listen(t, func(c net.Conn) {
-			r, err := http.ReadRequest(bufio.NewReader(c))
-			if err == nil {
-				_, _ = io.Copy(io.Discard, r.Body)
-			}
-			_ = c.(*net.TCPConn).SetLinger(0)
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		t.Run(host, func(t *testing.T) {
+			addr := nobody(t, host)
+			network, call := failAt(t, "http://"+addr)
+			assert.Equal(t, outcome{claude.ErrConnect, claude.StageConnect, claude.NotSent, 3, true, false}, outcomeOf(network, call))
+			assert.Equal(t, addr, network.Addr)
+			require.ErrorIs(t, call, claude.ErrNetwork)
 		})
-		network, call := failAt(t, "http://"+addr)
-		assert.Equal(t, claude.ErrConnectionLost, call.Class)
-		assert.Equal(t, claude.StageWait, network.Stage)
-		assert.Equal(t, claude.Ambiguous, call.Processed)
-		assert.Len(t, call.Attempts, 2, "it may have run: one more at most (P42)")
+	}
+}
+
+func TestTheWayIsBlockedInSilence(t *testing.T) {
+	addr := full(t)
+	start := time.Now()
+	network, call := failAt(t, "http://"+addr, claude.WithTimeouts(claude.Timeouts{Dial: 50 * time.Millisecond}))
+	assert.Equal(t, outcome{claude.ErrConnect, claude.StageConnect, claude.NotSent, 3, true, true}, outcomeOf(network, call))
+	assert.Equal(t, addr, network.Addr)
+	assert.Contains(t, network.Error(), "Timeouts.Dial")
+	assert.GreaterOrEqual(t, time.Since(start), 3*50*time.Millisecond)
+}
+
+// nameServer resolves names by a server on loopback. answer gives the code of a
+// look-up's answer and the addresses, or silence.
+func nameServer(t *testing.T, answer func() (code byte, addrs []string, silent bool)) *net.Resolver {
+	t.Helper()
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		query := make([]byte, 512)
+		for {
+			n, from, err := server.ReadFrom(query)
+			if err != nil {
+				return
+			}
+			code, addrs, silent := answer()
+			end := 12 + bytes.IndexByte(query[12:n], 0) + 5 // header, name, type and class
+			if silent || end > n {
+				continue
+			}
+			if kind := query[end-3]; kind != 1 { // only A has addresses here
+				addrs = nil
+			}
+			reply := append([]byte(nil), query[:end]...)
+			copy(reply[2:], []byte{0x81, 0x80 | code, 0, 1, 0, byte(len(addrs)), 0, 0, 0, 0})
+			for _, a := range addrs {
+				reply = append(reply, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4) // the name again, A, IN, no TTL
+				reply = append(reply, net.ParseIP(a).To4()...)
+			}
+			_, _ = server.WriteTo(reply, from)
+		}
 	})
-	t.Run("in the middle of the answer", func(t *testing.T) {
-		step := fakeapi.Says("half")
-		step.CutAt = 50
-		server := fakeapi.Serve(fakeapi.NewScript(step))
-		defer server.Close()
-		client, err := claude.New(claude.WithAPIKey(testKey), claude.WithBaseURL(server.URL), claude.WithRetry(claude.RetryPolicy{BaseDelay: 1}))
-		require.NoError(t, err)
-		defer client.Close()
-		_, err = client.Messages.Create(t.Context(), hello)
-		require.ErrorIs(t, err, claude.ErrBodyCut)
-		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-		assert.Equal(t, claude.Ran, asCall(t, err).Processed)
-		assert.Len(t, asCall(t, err).Attempts, 2)
+	var mu sync.Mutex
+	var asking []net.Conn
+	t.Cleanup(func() {
+		server.Close()
+		wg.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range asking { // the resolver waits longer than the test
+			c.Close()
+		}
+	})
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		c, err := d.DialContext(ctx, "udp", server.LocalAddr().String())
+		if err == nil {
+			mu.Lock()
+			asking = append(asking, c)
+			mu.Unlock()
+		}
+		return c, err
+	}}
+}
+
+func TestLookUpsThatFail(t *testing.T) {
+	const (
+		noError      = 0
+		serverFailed = 2
+		noSuchName   = 3
+	)
+	for name, tc := range map[string]struct {
+		code   byte
+		silent bool
+		want   outcome
+		says   string
+	}{
+		"the name does not exist":        {noSuchName, false, outcome{claude.ErrDNS, claude.StageDNS, claude.NotSent, 1, false, false}, "no such host"},
+		"it has no address":              {noError, false, outcome{claude.ErrDNS, claude.StageDNS, claude.NotSent, 1, false, false}, "no such host"},
+		"the name server is in trouble":  {serverFailed, false, outcome{claude.ErrDNS, claude.StageDNS, claude.NotSent, 3, true, false}, "misbehaving"},
+		"the name server does not speak": {0, true, outcome{claude.ErrDNS, claude.StageDNS, claude.NotSent, 3, true, true}, "Timeouts.Dial"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resolver := nameServer(t, func() (byte, []string, bool) { return tc.code, nil, tc.silent })
+			options := []claude.Option{claude.WithResolver(resolver)}
+			if tc.silent {
+				options = append(options, claude.WithTimeouts(claude.Timeouts{Dial: 50 * time.Millisecond}))
+			}
+			network, call := failAt(t, "https://api.claude.test", options...)
+			assert.Equal(t, tc.want, outcomeOf(network, call))
+			assert.Equal(t, "api.claude.test:443", network.Addr)
+			assert.Contains(t, network.Error(), tc.says)
+		})
+	}
+}
+
+func TestALookUpThatSucceeds(t *testing.T) {
+	server := fakeapi.Serve(fakeapi.NewScript(says))
+	defer server.Close()
+	port := portOf(server.Listener.Addr())
+	for name, addrs := range map[string][]string{
+		"with one address":             {"127.0.0.1"},
+		"with one of two that answers": {"127.0.0.2", "127.0.0.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, err := claude.New(claude.WithAPIKey(testKey), claude.WithBaseURL("http://api.claude.test:"+port), claude.WithPlainHTTP(), claude.WithMaxAttempts(1),
+				claude.WithResolver(nameServer(t, func() (byte, []string, bool) { return 0, addrs, false })))
+			require.NoError(t, err)
+			defer client.Close()
+			_, err = client.Messages.Create(t.Context(), hello)
+			require.NoError(t, err)
+		})
+	}
+	t.Run("with nobody there", func(t *testing.T) {
+		_, port, _ := net.SplitHostPort(nobody(t, "127.0.0.1"))
+		network, call := failAt(t, "https://api.claude.test:"+port, claude.WithResolver(nameServer(t, func() (byte, []string, bool) { return 0, []string{"127.0.0.1"}, false })))
+		assert.Equal(t, outcome{claude.ErrConnect, claude.StageConnect, claude.NotSent, 3, true, false}, outcomeOf(network, call))
+		assert.Equal(t, "127.0.0.1:"+port, network.Addr, "the address that the name stands for")
 	})
 }
 
 func TestAProxyThatWillNotConnectUs(t *testing.T) {
-	for status, attempts := range map[int]int{407: 1, 403: 1, 502: 3} {
-		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			assert.Equal(t, http.MethodConnect, r.Method)
-			http.Error(w, "no", status)
-		}))
-		network, call := failAt(t, "https://api.example.com", claude.WithProxy("http://me:pass-word@"+proxy.Listener.Addr().String()))
-		proxy.Close()
-		assert.Equal(t, claude.ErrProxy, call.Class)
-		assert.Equal(t, claude.StageProxy, network.Stage)
-		assert.Equal(t, "http://"+proxy.Listener.Addr().String(), network.Proxy, "without its password")
-		assert.Len(t, call.Attempts, attempts, "%d", status)
+	for status, want := range map[int]outcome{
+		407: {claude.ErrProxy, claude.StageProxy, claude.NotSent, 1, false, false},
+		403: {claude.ErrProxy, claude.StageProxy, claude.NotSent, 1, false, false},
+		502: {claude.ErrProxy, claude.StageProxy, claude.NotSent, 3, true, false},
+	} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			var mu sync.Mutex
+			var given []string
+			proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				assert.Equal(t, http.MethodConnect, r.Method)
+				assert.Equal(t, "api.example.com:443", r.Host)
+				assert.Empty(t, r.Header.Get("X-Api-Key"), "that is not for the proxy")
+				mu.Lock()
+				given = append(given, r.Header.Get("Proxy-Authorization"))
+				mu.Unlock()
+				http.Error(w, "no, "+r.Header.Get("Proxy-Authorization"), status)
+			}))
+			defer proxy.Close()
+			network, call := failAt(t, "https://api.example.com", claude.WithProxy("http://me:"+proxyPassword+"@"+proxy.Listener.Addr().String()))
+			assert.Equal(t, want, outcomeOf(network, call))
+			assert.Equal(t, "http://"+proxy.Listener.Addr().String(), network.Proxy, "without its password")
+			assert.Contains(t, network.Error(), strconv.Itoa(status))
+			require.Len(t, given, want.attempts)
+			assert.Equal(t, "Basic "+base64.StdEncoding.EncodeToString([]byte("me:"+proxyPassword)), given[0])
+		})
 	}
 }
 
 func TestAProxyThatIsNotThere(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	for _, scheme := range []string{"http", "socks5"} {
-		network, call := failAt(t, "https://api.example.com", claude.WithProxy(scheme+"://me:pass-word@"+l.Addr().String()))
-		assert.Equal(t, claude.ErrProxy, call.Class, scheme)
-		assert.Equal(t, claude.StageProxy, network.Stage, scheme)
-		assert.Len(t, call.Attempts, 3, scheme)
+	addr := nobody(t, "127.0.0.1")
+	for _, scheme := range []string{"http", "https", "socks5"} {
+		network, call := failAt(t, "https://api.example.com", claude.WithProxy(scheme+"://me:"+proxyPassword+"@"+addr))
+		assert.Equal(t, outcome{claude.ErrProxy, claude.StageProxy, claude.NotSent, 3, true, false}, outcomeOf(network, call), scheme)
+		assert.Equal(t, scheme+"://"+addr, network.Proxy)
 	}
 }
 
-// certificate makes a self-signed server certificate.
-func certificate(t *testing.T, name string, from, to time.Time) (tls.Certificate, []byte) {
+func TestAProxyThatSaysNothing(t *testing.T) {
+	addr := listen(t, ignore)
+	for _, scheme := range []string{"http", "socks5"} {
+		network, call := failAt(t, "https://api.example.com", claude.WithProxy(scheme+"://me:"+proxyPassword+"@"+addr),
+			claude.WithTimeouts(claude.Timeouts{Dial: 50 * time.Millisecond, TLS: 50 * time.Millisecond}))
+		assert.Equal(t, outcome{claude.ErrProxy, claude.StageProxy, claude.NotSent, 3, true, true}, outcomeOf(network, call), scheme)
+		assert.Contains(t, network.Error(), "Timeouts.Dial", scheme)
+		// The proxy's connections end too: else the test would not.
+	}
+}
+
+func TestAProxyThatHangsUp(t *testing.T) {
+	for name, end := range map[string]func(net.Conn){
+		"with a FIN": func(net.Conn) {},
+		"with a RST": func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) },
+	} {
+		addr := listen(t, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 1024))
+			end(c)
+		})
+		for _, scheme := range []string{"http", "socks5"} {
+			network, call := failAt(t, "https://api.example.com", claude.WithProxy(scheme+"://"+addr))
+			assert.Equal(t, outcome{claude.ErrProxy, claude.StageProxy, claude.NotSent, 3, true, false}, outcomeOf(network, call), scheme+" "+name)
+		}
+	}
+}
+
+func TestASocksProxyThatRefuses(t *testing.T) {
+	const (
+		greets  = "\x05\x02" // user name and password, please
+		welcome = "\x01\x00"
+	)
+	for name, tc := range map[string]struct {
+		answers  []string
+		attempts int
+		says     string
+	}{
+		"no way to log in":   {[]string{"\x05\xff"}, 1, "no acceptable authentication methods"},
+		"the wrong password": {[]string{greets, "\x01\x01"}, 1, "authentication failed"},
+		"its rules":          {[]string{greets, welcome, "\x05\x02\x00\x01"}, 1, "not allowed by ruleset"},
+		"the host is down":   {[]string{greets, welcome, "\x05\x04\x00\x01"}, 3, "host unreachable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			addr := listen(t, func(c net.Conn) {
+				for _, answer := range tc.answers {
+					if _, err := c.Read(make([]byte, 512)); err != nil {
+						return
+					}
+					_, _ = io.WriteString(c, answer)
+				}
+				_, _ = c.Read(make([]byte, 1))
+			})
+			network, call := failAt(t, "https://api.example.com", claude.WithProxy("socks5://me:"+proxyPassword+"@"+addr))
+			assert.Equal(t, outcome{claude.ErrProxy, claude.StageProxy, claude.NotSent, tc.attempts, tc.attempts > 1, false}, outcomeOf(network, call))
+			assert.Contains(t, network.Error(), tc.says)
+		})
+	}
+}
+
+func TestAProxyWithACertificateNobodyKnows(t *testing.T) {
+	cert, _ := trusted(t, "localhost")
+	proxy, _ := strings.CutPrefix(tlsServer(t, cert, fakeapi.NewScript(says)), "https://")
+	network, call := failAt(t, "https://api.example.com", claude.WithProxy("https://me:"+proxyPassword+"@"+proxy))
+	assert.Equal(t, outcome{claude.ErrProxy, claude.StageProxy, claude.NotSent, 1, false, false}, outcomeOf(network, call))
+	require.NotNil(t, network.TLS)
+	assert.Equal(t, "unknown authority", network.TLS.Problem)
+}
+
+func TestAProxyGetsAPlainCallWhole(t *testing.T) {
+	script := fakeapi.NewScript(fakeapi.Page(502, "Bad Gateway"), says)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "http://api.example.com/v1/messages", r.RequestURI)
+		script.ServeHTTP(w, r)
+	}))
+	defer proxy.Close()
+	client, err := claude.New(claude.WithAPIKey(testKey), claude.WithBaseURL("http://api.example.com"), claude.WithPlainHTTP(),
+		claude.WithProxy("http://me:"+proxyPassword+"@"+proxy.Listener.Addr().String()), claude.WithRetry(claude.RetryPolicy{BaseDelay: 1}))
+	require.NoError(t, err)
+	defer client.Close()
+	resp, err := client.Messages.Create(t.Context(), hello)
+	require.NoError(t, err)
+	require.Len(t, resp.Attempts, 2)
+	assert.Equal(t, claude.ErrGateway, resp.Attempts[0].Class)
+	require.Len(t, script.Requests(), 2)
+	asked := script.Requests()[1]
+	assert.Equal(t, "api.example.com", asked.Host)
+	assert.Equal(t, "Basic "+base64.StdEncoding.EncodeToString([]byte("me:"+proxyPassword)), asked.Header.Get("Proxy-Authorization"))
+}
+
+func TestACallGoesThroughAProxy(t *testing.T) {
+	cert, pem := trusted(t, "api.example.com")
+	_, port, _ := strings.Cut(strings.TrimPrefix(tlsServer(t, cert, fakeapi.NewScript(says)), "https://"), ":")
+	origin := net.JoinHostPort("127.0.0.1", port)
+	tunnel := func(c net.Conn) {
+		to, err := net.Dial("tcp", origin)
+		if err != nil {
+			return
+		}
+		defer to.Close()
+		go func() { _, _ = io.Copy(to, c); _ = to.(*net.TCPConn).CloseWrite() }()
+		_, _ = io.Copy(c, to)
+	}
+	for scheme, greet := range map[string]func(c net.Conn){
+		"http": func(c net.Conn) {
+			_, _ = http.ReadRequest(bufio.NewReader(c))
+			_, _ = io.WriteString(c, "HTTP/1.1 200 Connection established\r\n\r\n")
+		},
+		"socks5": func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 512))
+			_, _ = io.WriteString(c, "\x05\x00")
+			_, _ = c.Read(make([]byte, 512))
+			_, _ = io.WriteString(c, "\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50")
+		},
+	} {
+		t.Run(scheme, func(t *testing.T) {
+			addr := listen(t, func(c net.Conn) { greet(c); tunnel(c) })
+			client, err := claude.New(claude.WithAPIKey(testKey), claude.WithBaseURL("https://api.example.com"), claude.WithProxy(scheme+"://"+addr),
+				claude.WithRootCAs(pem), claude.WithMaxAttempts(1))
+			require.NoError(t, err)
+			defer client.Close()
+			for _, reused := range []bool{false, true} {
+				resp, err := client.Messages.Create(t.Context(), hello)
+				require.NoError(t, err)
+				assert.Equal(t, reused, resp.Attempts[0].Reused)
+			}
+		})
+	}
+}
+
+// An authority signs certificates, its own to begin with.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// newAuthority makes one whose certificate signs itself.
+func newAuthority(t *testing.T, name string) authority {
+	t.Helper()
+	own := issue(t, authority{}, &x509.Certificate{
+		Subject: pkix.Name{CommonName: name, Organization: []string{"Company"}}, IsCA: true, KeyUsage: x509.KeyUsageCertSign,
+		NotBefore: time.Now().AddDate(-2, 0, 0), NotAfter: time.Now().AddDate(2, 0, 0),
+	})
+	return authority{own.Leaf, own.PrivateKey.(*ecdsa.PrivateKey)}
+}
+
+// pem is the authority's certificate as a file holds it.
+func (a authority) pem() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
+}
+
+// server issues a certificate for a host.
+func (a authority) server(t *testing.T, name string, from, to time.Time) tls.Certificate {
+	t.Helper()
+	return issue(t, a, &x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotBefore: from, NotAfter: to,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+}
+
+// issue makes a certificate from a template; that of no authority signs itself.
+func issue(t *testing.T, by authority, template *x509.Certificate) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Zscaler Test CA", Organization: []string{"Company"}},
-		NotBefore: from, NotAfter: to, DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	template.SerialNumber, template.BasicConstraintsValid = big.NewInt(time.Now().UnixNano()), true
+	if by.cert == nil {
+		by = authority{template, key}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	der, err := x509.CreateCertificate(rand.Reader, template, by.cert, &key.PublicKey, by.key)
 	require.NoError(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	leaf, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-func tlsServer(t *testing.T, cert tls.Certificate, script *fakeapi.Script) string {
+// trusted returns a certificate for a host that is good now, and its authority's.
+func trusted(t *testing.T, name string) (cert tls.Certificate, pem []byte) {
 	t.Helper()
-	server := httptest.NewUnstartedServer(script)
+	ca := newAuthority(t, "Test Root")
+	return ca.server(t, name, time.Now().Add(-time.Hour), time.Now().Add(time.Hour)), ca.pem()
+}
+
+// tlsServer serves HTTP/1.1 and HTTP/2 at https://localhost.
+func tlsServer(t *testing.T, cert tls.Certificate, handler http.Handler) string {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
-	server.Config.ErrorLog = nil
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -189,94 +521,146 @@ func portOf(a net.Addr) string {
 
 func TestTLSFailuresSayWhatIsWrongWithTheCertificate(t *testing.T) {
 	now := time.Now()
-	good, goodPEM := certificate(t, "localhost", now.Add(-time.Hour), now.Add(time.Hour))
-	other, otherPEM := certificate(t, "elsewhere.example", now.Add(-time.Hour), now.Add(time.Hour))
-	old, oldPEM := certificate(t, "localhost", now.Add(-48*time.Hour), now.Add(-24*time.Hour))
+	company := newAuthority(t, "Zscaler Test Root")
+	selfSigned := issue(t, authority{}, &x509.Certificate{
+		Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+	})
+	const issuer = "CN=Zscaler Test Root,O=Company"
 	for name, tc := range map[string]struct {
 		cert    tls.Certificate
-		options []claude.Option
+		trust   bool
 		problem string
+		issuer  string
+		subject string
 	}{
-		"unknown authority (P4)": {good, nil, "unknown authority"},
-		"wrong name":             {other, []claude.Option{claude.WithRootCAs(otherPEM)}, "wrong name"},
-		"expired":                {old, []claude.Option{claude.WithRootCAs(oldPEM)}, "expired or not yet valid"},
+		"an authority nobody knows (P4)": {company.server(t, "localhost", now.Add(-time.Hour), now.Add(time.Hour)), false, "unknown authority", issuer, "CN=localhost"},
+		"self-signed":                    {selfSigned, false, "unknown authority", "CN=localhost", "CN=localhost"},
+		"the wrong name":                 {company.server(t, "elsewhere.example", now.Add(-time.Hour), now.Add(time.Hour)), true, "wrong name", issuer, "CN=elsewhere.example"},
+		"expired":                        {company.server(t, "localhost", now.Add(-48*time.Hour), now.Add(-24*time.Hour)), true, "expired", issuer, "CN=localhost"},
+		"not yet valid":                  {company.server(t, "localhost", now.Add(24*time.Hour), now.Add(48*time.Hour)), true, "not yet valid", issuer, "CN=localhost"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			network, call := failAt(t, tlsServer(t, tc.cert, fakeapi.NewScript(fakeapi.Says("hi"))), tc.options...)
-			assert.Equal(t, claude.ErrTLS, call.Class)
-			assert.Equal(t, claude.StageTLS, network.Stage)
-			assert.Len(t, call.Attempts, 1, "it will not get better")
+			script := fakeapi.NewScript(says)
+			var options []claude.Option
+			if tc.trust {
+				options = append(options, claude.WithRootCAs(company.pem()))
+			}
+			network, call := failAt(t, tlsServer(t, tc.cert, script), options...)
+			assert.Equal(t, outcome{claude.ErrTLS, claude.StageTLS, claude.NotSent, 1, false, false}, outcomeOf(network, call), "it will not get better")
+			interceptor := ""
+			if tc.issuer == issuer {
+				interceptor = "Zscaler"
+			}
 			require.NotNil(t, network.TLS)
-			assert.Equal(t, tc.problem, network.TLS.Problem)
-			assert.Contains(t, network.TLS.Issuer, "Zscaler Test CA")
-			assert.Contains(t, call.Error(), "Zscaler Test CA")
+			assert.Equal(t, claude.TLSFailure{
+				Problem: tc.problem, Issuer: tc.issuer, Subject: tc.subject, Names: tc.cert.Leaf.DNSNames,
+				NotBefore: tc.cert.Leaf.NotBefore, NotAfter: tc.cert.Leaf.NotAfter, Interceptor: interceptor,
+			}, *network.TLS)
+			assert.Contains(t, call.Error(), tc.issuer)
+			assert.Empty(t, script.Requests(), "the key was never sent")
 		})
 	}
-	t.Run("the server speaks plain http", func(t *testing.T) {
-		server := fakeapi.Serve(fakeapi.NewScript(fakeapi.Says("hi")))
-		defer server.Close()
-		network, call := failAt(t, "https://"+server.Listener.Addr().String())
-		assert.Equal(t, claude.ErrTLS, call.Class)
-		require.NotNil(t, network.TLS)
-		assert.Contains(t, network.TLS.Problem, "TLS")
-	})
-	t.Run("the connection is cut during the handshake", func(t *testing.T) {
-		addr := listen(t, func(c net.Conn) {
+}
+
+// thoughtful is a server's connection that reads what follows the client's hello
+// not before the request came too. With TLS 1.3 a client has no answer to wait for
+// in between; net/http may not tell of a refusal that comes before it writes.
+type thoughtful struct {
+	net.Conn
+
+	r     *bufio.Reader
+	wrote bool
+}
+
+func (c *thoughtful) Write(p []byte) (int, error) {
+	c.wrote = true
+	return c.Conn.Write(p)
+}
+
+func (c *thoughtful) Read(p []byte) (int, error) {
+	if c.wrote {
+		_, _ = c.r.Peek(400)
+	}
+	return c.r.Read(p)
+}
+
+func TestTLSHandshakesThatFail(t *testing.T) {
+	cert, pem := trusted(t, "localhost")
+	https := func(serve func(net.Conn)) string {
+		_, port, _ := net.SplitHostPort(listen(t, serve))
+		return "https://localhost:" + port
+	}
+	// A server that will not have us; it reads on, so that its alert arrives.
+	refuses := func(config *tls.Config) string {
+		config.Certificates = []tls.Certificate{cert}
+		return https(func(c net.Conn) {
+			if config.MaxVersion == 0 {
+				c = &thoughtful{Conn: c, r: bufio.NewReader(c)}
+			}
+			_ = tls.Server(c, config).Handshake()
+			ignore(c)
+		})
+	}
+	plain := fakeapi.Serve(fakeapi.NewScript(says))
+	defer plain.Close()
+	final := outcome{claude.ErrTLS, claude.StageTLS, claude.NotSent, 1, false, false}
+	temporary := outcome{claude.ErrTLS, claude.StageTLS, claude.NotSent, 3, true, false}
+	for name, tc := range map[string]struct {
+		url     string
+		want    outcome
+		problem string
+		says    string
+	}{
+		"the server speaks plain http": {"https://" + plain.Listener.Addr().String(), final, "the server does not speak TLS", ""},
+		"the server speaks something else": {https(func(c net.Conn) {
+			_, _ = io.WriteString(c, "220 mail.example ESMTP\r\n")
+			ignore(c)
+		}), final, "the server does not speak TLS", ""},
+		"the server wants a certificate of ours": {refuses(&tls.Config{ClientAuth: tls.RequireAnyClientCert}), final, "the server refused the handshake", "certificate required"},
+		"so does one of TLS 1.2":                 {refuses(&tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}), final, "the server refused the handshake", ""},
+		"the server is older than TLS 1.2":       {refuses(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}), final, "the server refused the handshake", "protocol version"},
+		"the connection is reset in it": {https(func(c net.Conn) {
 			_, _ = c.Read(make([]byte, 64))
 			_ = c.(*net.TCPConn).SetLinger(0)
+		}), temporary, "", "reset"},
+		"the connection is closed in it": {https(func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 4096))
+		}), temporary, "", "EOF"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			network, call := failAt(t, tc.url, claude.WithRootCAs(pem))
+			assert.Equal(t, tc.want, outcomeOf(network, call), "%v", call.Attempts)
+			assert.Contains(t, network.Error(), tc.says)
+			if tc.problem != "" {
+				require.NotNil(t, network.TLS)
+				assert.Equal(t, claude.TLSFailure{Problem: tc.problem}, *network.TLS)
+			} else {
+				assert.Nil(t, network.TLS)
+			}
 		})
-		network, call := failAt(t, "https://"+addr)
-		assert.Equal(t, claude.ErrTLS, call.Class)
-		assert.True(t, network.Temporary)
-		assert.Len(t, call.Attempts, 3)
-	})
-	t.Run("the handshake is never answered", func(t *testing.T) {
-		addr := listen(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
-		network, call := failAt(t, "https://"+addr, claude.WithTimeouts(claude.Timeouts{TLS: 50 * time.Millisecond}), claude.WithMaxAttempts(1))
-		assert.Equal(t, claude.ErrTLS, call.Class)
-		assert.True(t, network.Timeout)
+	}
+	t.Run("the server says nothing", func(t *testing.T) {
+		network, call := failAt(t, https(ignore), claude.WithTimeouts(claude.Timeouts{TLS: 50 * time.Millisecond}))
+		assert.Equal(t, outcome{claude.ErrTLS, claude.StageTLS, claude.NotSent, 3, true, true}, outcomeOf(network, call))
 		assert.Contains(t, network.Error(), "Timeouts.TLS")
+		// Its connections end too, though nobody closes them: else the test would not.
 	})
 	t.Run("with the authority trusted the call goes through, over HTTP/2", func(t *testing.T) {
-		script := fakeapi.NewScript(fakeapi.Says("hi"))
-		client, err := claude.New(claude.WithAPIKey(testKey), claude.WithBaseURL(tlsServer(t, good, script)), claude.WithRootCAs(goodPEM))
+		var protocol atomic.Int32
+		script := fakeapi.NewScript(says)
+		client, err := claude.New(claude.WithAPIKey(testKey), claude.WithRootCAs(pem), claude.WithBaseURL(tlsServer(t, cert, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			protocol.Store(int32(r.ProtoMajor))
+			script.ServeHTTP(w, r)
+		}))))
 		require.NoError(t, err)
 		defer client.Close()
-		resp, err := client.Messages.Create(t.Context(), hello)
-		require.NoError(t, err)
-		assert.Equal(t, "hi", resp.Text())
-		assert.False(t, resp.Attempts[0].Reused)
-		resp, err = client.Messages.Create(t.Context(), hello)
-		require.NoError(t, err)
-		assert.True(t, resp.Attempts[0].Reused, "bodies are read to their end, so connections are used again")
-	})
-}
-
-func TestAnAnswerThatNeverComes(t *testing.T) {
-	server := fakeapi.Serve(fakeapi.NewScript(fakeapi.Step{After: time.Minute}))
-	defer server.Close()
-	network, call := failAt(t, server.URL, claude.WithTimeouts(claude.Timeouts{FirstByte: 50 * time.Millisecond}))
-	assert.Equal(t, claude.ErrTimeout, call.Class)
-	assert.Equal(t, claude.StageWait, network.Stage)
-	assert.True(t, network.Timeout)
-	assert.Len(t, call.Attempts, 2)
-	server.CloseClientConnections()
-}
-
-func TestAnAnswerThatStallsInTheMiddle(t *testing.T) {
-	addr := listen(t, func(c net.Conn) {
-		r, err := http.ReadRequest(bufio.NewReader(c))
-		if err != nil {
-			return
+		for _, reused := range []bool{false, true} {
+			resp, err := client.Messages.Create(t.Context(), hello)
+			require.NoError(t, err)
+			assert.Equal(t, reused, resp.Attempts[0].Reused, "bodies are read to their end, so connections are used again")
 		}
-		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"type\":")
-		_, _ = io.Copy(io.Discard, c)
+		assert.EqualValues(t, 2, protocol.Load())
 	})
-	network, call := failAt(t, "http://"+addr, claude.WithTimeouts(claude.Timeouts{StreamIdle: 50 * time.Millisecond}))
-	assert.Equal(t, claude.ErrTimeout, call.Class)
-	assert.Equal(t, claude.StageBody, network.Stage)
-	assert.Equal(t, claude.Ran, call.Processed)
 }
 
 func TestGzipIsUnpackedWhereverItComesFrom(t *testing.T) {

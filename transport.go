@@ -109,6 +109,9 @@ func (t *Transport) init() error {
 func (t *Transport) CloseIdleConnections() {
 	if t.init() == nil {
 		closeIdle(t.base)
+		if t.fresh != nil {
+			closeIdle(t.fresh)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Kind is what happened to a connection.
@@ -40,11 +41,11 @@ const (
 // Kind of an errno, by operating system: the numbers differ.
 var (
 	unixErrno = map[string]map[uintptr]Kind{
-		"linux":  {111: Refused, 104: Reset, 32: Reset, 103: Reset, 110: TimedOut, 101: Unreachable, 113: Unreachable, 100: Unreachable, 112: Unreachable, 99: Unreachable, 1: Denied, 13: Denied},
-		"darwin": {61: Refused, 54: Reset, 32: Reset, 53: Reset, 60: TimedOut, 51: Unreachable, 65: Unreachable, 50: Unreachable, 64: Unreachable, 49: Unreachable, 1: Denied, 13: Denied},
+		"linux":  {111: Refused, 104: Reset, 32: Reset, 103: Reset, 102: Reset, 110: TimedOut, 101: Unreachable, 113: Unreachable, 100: Unreachable, 112: Unreachable, 99: Unreachable, 1: Denied, 13: Denied},
+		"darwin": {61: Refused, 54: Reset, 32: Reset, 53: Reset, 52: Reset, 60: TimedOut, 51: Unreachable, 65: Unreachable, 50: Unreachable, 64: Unreachable, 49: Unreachable, 1: Denied, 13: Denied},
 	}
 	windowsErrno = map[uintptr]Kind{
-		10061: Refused, 10054: Reset, 10053: Reset, 64: Reset, 109: Reset, 10060: TimedOut, 121: TimedOut,
+		10061: Refused, 10054: Reset, 10053: Reset, 10052: Reset, 64: Reset, 109: Reset, 10060: TimedOut, 121: TimedOut,
 		10051: Unreachable, 10065: Unreachable, 10050: Unreachable, 10064: Unreachable, 10049: Unreachable, 10013: Denied,
 		1225: Refused, 1236: Reset, 1231: Unreachable, 1232: Unreachable,
 	}
@@ -54,6 +55,9 @@ var (
 func Errno(goos string, errno uintptr) Kind {
 	if goos == "windows" {
 		return windowsErrno[errno]
+	}
+	if goos == "android" {
+		goos = "linux"
 	}
 	table, ok := unixErrno[goos]
 	if !ok {
@@ -110,15 +114,23 @@ func Of(err error) Kind {
 func byText(err error) Kind {
 	text := err.Error()
 	switch {
-	case strings.Contains(text, "http2: server sent GOAWAY"),
-		strings.Contains(text, "http2: Transport received Server's graceful shutdown GOAWAY"):
+	case strings.Contains(text, "server closed idle connection"), // seen before anything was written
+		strings.Contains(text, "http2: Transport received Server's graceful shutdown GOAWAY"),
+		strings.Contains(text, "http2: Transport received GOAWAY"), // streams it names as not looked at
+		strings.Contains(text, "http2: Transport: cannot retry err") && strings.Contains(text, "; REFUSED_STREAM"):
 		return NotLooked
-	case strings.Contains(text, "server closed idle connection"),
+	case strings.Contains(text, "http2: Transport: cannot retry err"):
+		return Broken
+	case strings.Contains(text, "http2: server sent GOAWAY and closed the connection"), // the other streams
 		strings.Contains(text, "http2: client connection lost"),
 		strings.Contains(text, "connection broken"):
 		return Closed
 	case strings.Contains(text, "server gave HTTP response to HTTPS client"):
 		return NotTLS
+	case strings.Contains(text, "socks connect") && (strings.Contains(text, "not allowed by ruleset") ||
+		strings.Contains(text, "no acceptable authentication methods") ||
+		strings.Contains(text, "username/password authentication failed")):
+		return Denied
 	}
 	return Unknown
 }
@@ -183,7 +195,10 @@ func Cert(err error) *CertFault {
 	} else if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
 		f.Problem = "invalid certificate"
 		if e.Reason == x509.Expired {
-			f.Problem = "expired or not yet valid"
+			f.Problem = "expired"
+			if e.Cert != nil && time.Now().Before(e.Cert.NotBefore) {
+				f.Problem = "not yet valid"
+			}
 		}
 		f.take(e.Cert)
 	} else if _, ok := errors.AsType[x509.SystemRootsError](err); ok {
