@@ -110,7 +110,11 @@ func (a *attemptState) start(ctx context.Context, t *Transport) context.Context 
 	a.Context, a.cancel = context.WithCancelCause(ctx)
 	a.stage = StageWrite
 	a.arm("FirstByte", a.limits.FirstByte) // for a base that calls no hooks
+	dials := t.dials || !t.ours && t.wraps.Load()
 	a.trace.GetConn = func(hostPort string) {
+		if !t.ours && !t.dials {
+			t.wraps.Store(true) // there is a transport of net/http within it
+		}
 		a.mu.Lock()
 		a.hooked, a.wrote, a.got = true, false, false
 		stage := StageConnect
@@ -118,20 +122,20 @@ func (a *attemptState) start(ctx context.Context, t *Transport) context.Context 
 			stage = StageProxy
 		}
 		a.mu.Unlock()
-		if t.dials || t.ours {
-			// The dial itself says when it begins; until then it may be a queue
-			// of the base's that we stand in.
-			a.enter(stage, hostPort, "FirstByte", a.limits.FirstByte)
-		} else {
-			a.enter(stage, hostPort, "Dial", a.limits.Dial)
-		}
+		// The dial itself says when it begins; until then it may be a queue of the
+		// base's that we stand in.
+		a.enter(stage, hostPort, "FirstByte", a.limits.FirstByte)
 	}
 	a.trace.TLSHandshakeStart = func() { a.connecting(StageTLS, "", "TLS", a.limits.TLS) }
 	a.trace.GotConn = func(i httptrace.GotConnInfo) {
 		a.mu.Lock()
 		a.reused, a.got, a.tried = i.Reused, true, true
 		a.mu.Unlock()
-		a.enter(StageWrite, i.Conn.RemoteAddr().String(), "FirstByte", a.limits.FirstByte)
+		addr := ""
+		if i.Conn != nil && i.Conn.RemoteAddr() != nil {
+			addr = i.Conn.RemoteAddr().String()
+		}
+		a.enter(StageWrite, addr, "FirstByte", a.limits.FirstByte)
 	}
 	a.trace.WroteRequest = func(i httptrace.WroteRequestInfo) {
 		if i.Err == nil {
@@ -144,7 +148,7 @@ func (a *attemptState) start(ctx context.Context, t *Transport) context.Context 
 	if t.ours {
 		a.trace.TLSHandshakeDone = func(tls.ConnectionState, error) { a.shake(nil) }
 	}
-	if t.dials {
+	if dials {
 		a.trace.DNSStart = func(i httptrace.DNSStartInfo) { a.dialing(StageDNS, i.Host) }
 		a.trace.ConnectStart = func(_, addr string) { a.dialing(StageConnect, addr) }
 	}
@@ -274,7 +278,7 @@ func (a *attemptState) end() {
 func (a *attemptState) observe(o *observation, caller context.Context) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	o.stage, o.addr, o.reused = a.stage, a.addr, a.reused
+	o.stage, o.addr, o.reused, o.hooked = a.stage, a.addr, a.reused, a.hooked
 	if !a.hooked && a.read && a.stage == StageWrite {
 		a.wrote, o.stage = true, StageWait
 	}
@@ -340,8 +344,15 @@ type outcome struct {
 func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool) outcome {
 	out := outcome{record: Attempt{Number: number, Start: time.Now()}}
 	a := &attemptState{limits: c.timeouts}
+	judged := false
+	defer func() {
+		if !judged && a.cancel != nil {
+			a.end() // the base has panicked
+		}
+	}()
 	req, err := t.newRequest(ctx, c, a, fresh, &out)
 	if err != nil {
+		judged = true
 		out.class, out.err, out.processed = ErrConfig, err, NotSent
 		if ctxErr := ctx.Err(); ctxErr != nil {
 			out.verdict = callerEnded(&observation{caller: ctxErr})
@@ -352,7 +363,10 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool
 	}
 	resp, err := t.send(req, fresh)
 
-	o := observation{err: err, call: c, secret: out.token.Secret.Reveal()}
+	o := observation{err: err, call: c, secret: out.token.Secret.Reveal(), nethttp: t.ours || t.dials}
+	if c.raw && o.secret == "" {
+		o.secret = credentialIn(c.header)
+	}
 	if err != nil {
 		o.proxy = proxyOf(req, t.proxy)
 	}
@@ -371,7 +385,11 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool
 		c.logging.request(ctx, req, c, number, out.token, a.sent)
 		c.logging.response(ctx, &o, number, out.token)
 	}
+	judged = true
 	out.header, out.body = o.header, o.body
+	if o.packed != "" {
+		out.body = o.packed
+	}
 	if c.raw && o.opening != nil && o.opening.holder != nil {
 		out.body = string(o.opening.holder.held) // what a raw caller would have read
 	}
@@ -396,7 +414,11 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool
 		a.end()
 	default:
 		out.resp = resp // the attempt ends with its body
-		body := &rawBody{ReadCloser: resp.Body, a: a}
+		if resp.Body == http.NoBody || c.method == http.MethodHead {
+			a.end() // nothing will be read
+			break
+		}
+		body := &rawBody{ReadCloser: resp.Body, a: a, caller: ctx, typed: !c.raw}
 		if c.raw && o.opening != nil {
 			body.broke = func(err error) { c.brokeLater(ctx, a, err) }
 		}
@@ -554,9 +576,22 @@ func (a *attemptState) readAnswer(o *observation, c *call, resp *http.Response) 
 	case !c.raw:
 		a.readTyped(o, resp)
 	case o.status >= 300:
-		o.body, _ = peek(resp)
+		o.peek(resp)
 	case c.whole && isWhole(o.header):
 		a.readRaw(o, resp)
+	}
+}
+
+// peek reads the start of a raw caller's failure and puts it back as it came.
+func (o *observation) peek(resp *http.Response) {
+	o.body, _ = peek(resp)
+	if !isZipped(resp) {
+		return
+	}
+	o.packed, o.body = o.body, ""
+	if unzip, err := gzip.NewReader(strings.NewReader(o.packed)); err == nil {
+		data, _ := readUpTo(unzip, maxErrorBody, -1) // as much as there is
+		o.body = string(data[:min(len(data), maxErrorBody)])
 	}
 }
 
@@ -698,8 +733,10 @@ func (b *replayedBody) Read(p []byte) (int, error) {
 // rawBody is the body a raw caller reads; the attempt's context ends with it.
 type rawBody struct {
 	io.ReadCloser
-	a     *attemptState
-	broke func(error) // told once when a stream breaks off; may be nil
+	a      *attemptState
+	caller context.Context //nolint:containedctx // to tell its end from that of a limit of ours
+	typed  bool            // a Stream reads it, which says itself what went wrong
+	broke  func(error)     // told once when a stream breaks off; may be nil
 }
 
 // release has cancel called when the attempt ends, or now if it has.
@@ -719,6 +756,9 @@ func (b *rawBody) Read(p []byte) (int, error) {
 	b.a.arm("StreamIdle", b.a.limits.StreamIdle)
 	n, err := b.ReadCloser.Read(p)
 	b.a.arm("StreamIdle", 0)
+	if err != nil && !b.typed && !errors.Is(err, io.EOF) {
+		err = b.limited(err)
+	}
 	if err != nil {
 		if b.broke != nil && !errors.Is(err, io.EOF) {
 			b.broke(err)
@@ -727,6 +767,15 @@ func (b *rawBody) Read(p []byte) (int, error) {
 		b.a.end()
 	}
 	return n, err
+}
+
+// limited makes a limit of ours that ended the body an error that says so.
+func (b *rawBody) limited(err error) error {
+	caller, limit := b.a.ends(b.caller)
+	if caller != nil || limit == nil {
+		return err
+	}
+	return &NetworkError{Stage: StageBody, Timeout: true, Err: limit, class: ErrTimeout, processed: Ran}
 }
 
 func (b *rawBody) Close() error {

@@ -32,7 +32,8 @@ type BreakerPolicy struct {
 	// Run is how many failures in a row trip the breaker whatever the share, however
 	// long they take to come. Default 30; 12 where another target is at hand. Where
 	// nothing else is in the window, fewer are sure already: 16 of 16 for a share
-	// of 0.8.
+	// of 0.8. Attempts that have been on their way for much longer than the failures
+	// took count against a trip, as long as the target has answered lately.
 	Run int
 	// OpenFor is how long calls are refused before a probe, ±20 %. Default 4 s.
 	OpenFor time.Duration
@@ -167,6 +168,10 @@ type breaker struct {
 	flying    flying        // the other attempts on their way
 	last      Class         // of the failure seen last
 	changes   []StateChange // to be told once no lock is held
+	telling   sync.Mutex    // held by who tells them
+
+	succeeded time.Time // when an attempt last succeeded
+	begun     time.Time // when the first attempt was admitted
 }
 
 // probesToClose is how many probes must succeed, one after the other.
@@ -241,6 +246,9 @@ func (b *breaker) reserve(now time.Time, ordinary *permit) (*permit, *CircuitOpe
 	if b.state == BreakerClosed {
 		*ordinary = permit{b: b, epoch: b.epoch, begun: now}
 		b.flying.add(now)
+		if b.begun.IsZero() {
+			b.begun = now
+		}
 		return ordinary, nil
 	}
 	if now.Before(b.openUntil) {
@@ -298,8 +306,12 @@ func (p *permit) end(now time.Time, r result, class Class) {
 	}
 	p.ended = true
 	b.now = now
-	if r == failed {
+	switch r {
+	case failed:
 		b.last = class
+	case succeeded:
+		b.succeeded = now
+	case neutral:
 	}
 	if b.state == BreakerClosed && p.epoch == b.epoch {
 		b.flying.remove(p.begun)
@@ -335,6 +347,7 @@ func (b *breaker) alsoFailed(now time.Time, class Class) {
 		return
 	}
 	if got, refused := b.admit(now, &p); refused == nil {
+		got.begun = now.Add(-b.policy.Window) // it has lasted: no younger one counts against it
 		r := failed
 		if got.probe { // it tripped meanwhile: not this one's to decide
 			r = neutral
@@ -353,6 +366,10 @@ func (b *breaker) tripped() bool {
 	defer b.mu.Unlock()
 	w, sure := &b.window, b.policy.FailureShare
 	older := b.flying.olderThan(b.now, muchLonger*b.took)
+	answers := !b.succeeded.IsZero() && b.now.Sub(b.succeeded) < 2*b.policy.Window
+	if !answers && w.run >= b.policy.Run && b.now.Sub(b.begun) > flyingBuckets*flyingBucket {
+		older = 0 // what is on its way may well hang
+	}
 	return wilson(w.failed, w.total()+older) > sure ||
 		w.run >= b.policy.Run && (older == 0 || wilson(w.run, w.run+older) > sure)
 }
@@ -360,6 +377,12 @@ func (b *breaker) tripped() bool {
 // muchLonger than a failure took is beyond chance even where failures and answers
 // take alike: a factor below 4 keeps the breaker from seeing bursts, by simulation.
 const muchLonger = 4
+
+func (b *breaker) isOpen() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state != BreakerClosed
+}
 
 // browningOut reports whether so many attempts fail that more of them would only
 // take the place of others.
@@ -408,6 +431,13 @@ func (b *breaker) become(state BreakerState) {
 	}
 	b.changes = append(b.changes, change)
 	b.state, b.since = state, b.now
+}
+
+// pending reports whether there are changes that nobody has been told of.
+func (b *breaker) pending() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.changes) > 0
 }
 
 // take returns the changes that nobody has been told of.

@@ -13,8 +13,7 @@ func at(seconds float64) time.Time {
 }
 
 func TestTheBudgetAsATimeline(t *testing.T) {
-	policy := BudgetPolicy{}.withDefaults()
-	var b budget
+	b := budget{policy: BudgetPolicy{}.withDefaults()}
 	for i, step := range []struct {
 		at   float64 // seconds
 		take float64 // price; 0 means add
@@ -38,9 +37,9 @@ func TestTheBudgetAsATimeline(t *testing.T) {
 		var left float64
 		var ok bool
 		if step.take > 0 {
-			_, left, ok = b.take(policy, at(step.at), step.take)
+			_, left, ok = b.take(at(step.at), step.take)
 		} else {
-			left = b.add(policy, at(step.at), step.add)
+			left = b.add(at(step.at), step.add)
 		}
 		assert.Equal(t, step.ok, ok, "step %d", i)
 		assert.InDelta(t, step.left, left, 1e-9, "step %d", i)

@@ -35,6 +35,7 @@ type call struct {
 	result     any                              // what decode made
 	credential Credential
 	account    uint64 // whose gate it waits at
+	lane       lane   // and at which of its limits
 	retry      RetryPolicy
 	timeouts   Timeouts
 	observer   *Observer
@@ -45,16 +46,27 @@ type call struct {
 	ctx        context.Context //nolint:containedctx // of a stream, which goes on after the call that opened it
 	unwatch    func()          // ends the watch for a forgotten stream; may be nil
 
-	state   *targetState
-	trail   []Decision
-	left    float64 // of the budget, as seen last
-	attempt int     // the number of the one under way, or to come
-	pass    permit  // of the attempt under way, unless it is a probe
+	transport *Transport
+	state     *targetState
+	trail     []Decision
+	left      float64 // of the budget, as seen last
+	attempt   int     // the number of the one under way, or to come
+	pass      permit  // of the attempt under way, unless it is a probe
+	held      *permit // that permit, or the probe's, to be freed whatever happens
 
 	// Room for a call that goes well.
 	firstAttempt   [1]Attempt
 	firstDecisions [2]Decision
 }
+
+// lane is a limit of the API's own: what is refused there says nothing of the others.
+type lane uint64
+
+const (
+	laneMessages lane = iota
+	laneCount
+	laneOther
+)
 
 // streamMode says what becomes of an answer that is an event stream.
 type streamMode uint8
@@ -87,9 +99,9 @@ func (c *call) note(ctx context.Context, d Decision) {
 // help. On failure it returns the last outcome too, for raw callers.
 func (t *Transport) run(ctx context.Context, c *call) (out outcome, attempts []Attempt, failure *CallError) {
 	start := time.Now()
-	c.info.ID = t.calls.Add(1)
-	c.state = t.targets.get(c.info.Target, c.retry.Budget, start)
-	c.left = c.state.budget.add(c.retry.Budget, start, 0)
+	c.transport, c.info.ID = t, t.calls.Add(1)
+	c.state = t.targets.get(c.info.Target, start)
+	c.left = c.state.budget.add(start, 0)
 	if c.observer.CallStart != nil {
 		ctx = c.observer.CallStart(ctx, c.info)
 	}
@@ -131,6 +143,12 @@ func (t *Transport) attempts(ctx, callCtx context.Context, c *call) (out outcome
 	var answer *http.Response // the last one there was, for raw callers
 	fresh := false
 	attempts = c.firstAttempt[:0]
+	var before error // the failure of the attempt before
+	defer func() {
+		if c.held != nil {
+			c.held.end(time.Now(), neutral, "") // a hook has panicked; told twice it does nothing
+		}
+	}()
 	for {
 		c.attempt = len(attempts) + 1
 		pass, refused := c.admit(ctx, callCtx, &out)
@@ -155,7 +173,7 @@ func (t *Transport) attempts(ctx, callCtx context.Context, c *call) (out outcome
 			return out, attempts, nil
 		}
 		token := out.token
-		d := r.next(&out.verdict, time.Now(), deadline, func() bool { return c.keyChanged(ctx, token) })
+		d := r.next(&out.verdict, time.Now(), deadline, func() bool { return c.keyChanged(callCtx, token) })
 		if c.onceOnly && d.retry {
 			r.giveBack(time.Now())
 			d = decision{reason: ReasonFinal, at: d.at, left: d.left}
@@ -164,8 +182,12 @@ func (t *Transport) attempts(ctx, callCtx context.Context, c *call) (out outcome
 		if !d.retry {
 			c.note(ctx, Decision{At: time.Now(), Layer: LayerRetry, Action: ActionStop, Reason: string(d.reason)})
 			failure = c.failed(&out, d.reason, d.at)
+			if before != nil && (out.class == ErrCanceled || out.class == ErrDeadline || out.neutral || out.class == ErrConfig) {
+				failure.Err = fmt.Errorf("%w, after %w", out.err, before)
+			}
 			break
 		}
+		before = out.err
 		c.note(ctx, Decision{At: time.Now(), Layer: LayerRetry, Action: ActionAgain, Reason: d.why, Wait: d.wait})
 		if out.resp != nil {
 			answer = set(out.resp, out.body)
@@ -193,6 +215,7 @@ func set(resp *http.Response, body string) *http.Response {
 	drain(resp.Body)
 	resp.Body = bodyOf(body)
 	resp.ContentLength = int64(len(body))
+	resp.Header = resp.Header.Clone()
 	if resp.Header.Get("Content-Length") != "" {
 		resp.Header.Set("Content-Length", strconv.Itoa(len(body)))
 	}
@@ -223,6 +246,7 @@ func (c *call) admit(ctx, callCtx context.Context, last *outcome) (*permit, *Cal
 		c.note(ctx, Decision{At: now, Layer: LayerBreaker, Action: ActionRefuse, Reason: string(state), Wait: open.RetryAt.Sub(now)})
 		return nil, c.refused(last, ErrCircuitOpen, open, ReasonCircuit, open.RetryAt)
 	}
+	c.held = pass
 	state := BreakerClosed
 	if pass.probe {
 		c.tell(ctx)
@@ -237,7 +261,7 @@ func (c *call) passGate(ctx, callCtx context.Context, last *outcome) *CallError 
 	patience := c.retry.MaxRetryAfter
 	for {
 		now := time.Now()
-		s, shut := c.state.gate.ask(c.account, now)
+		s, shut := c.state.gate.ask(c.account^uint64(c.lane), now)
 		if !shut {
 			return nil
 		}
@@ -253,7 +277,8 @@ func (c *call) passGate(ctx, callCtx context.Context, last *outcome) *CallError 
 		class := s.err.Class()
 		if reason != "" {
 			c.note(ctx, Decision{At: now, Layer: LayerGate, Action: ActionRefuse, Reason: string(reason), Wait: left})
-			return c.refused(last, class, s.err, reason, s.until)
+			own := new(*s.err) // its fields are the caller's
+			return c.refused(last, class, own, reason, s.told)
 		}
 		patience -= left
 		c.note(ctx, Decision{At: now, Layer: LayerGate, Action: ActionWait, Reason: string(class), Wait: wait})
@@ -302,10 +327,11 @@ func (t *Transport) observedAttempt(ctx, callCtx context.Context, c *call, pass 
 		attemptCtx = c.observer.AttemptStart(callCtx, c.info, number)
 	}
 	out = t.attempt(attemptCtx, c, number, fresh)
-	if (out.class == ErrDeadline || out.class == ErrCanceled) && ctx.Err() == nil {
-		// It was our own Total that ended it, not the caller.
+	if (out.class == ErrDeadline || out.class == ErrCanceled) && ctx.Err() == nil && c.timeouts.Total > 0 {
+		// It was our own Total that ended it, not the caller; but like the caller's
+		// patience, it says nothing of the target.
 		limit := &timeoutError{name: "Total", limit: c.timeouts.Total}
-		out.verdict = verdict{class: ErrTimeout, processed: out.processed, override: mustNotRetry, err: &NetworkError{
+		out.verdict = verdict{class: ErrTimeout, processed: out.processed, override: mustNotRetry, neutral: true, err: &NetworkError{
 			Stage: out.record.Stage, Timeout: true, Err: limit, class: ErrTimeout, processed: out.processed,
 		}}
 		out.record.Class, out.record.Err = out.class, out.err
@@ -331,17 +357,20 @@ func (c *call) report(ctx context.Context, pass *permit, out *outcome, r *retrie
 	}
 	c.state.report(now, &out.verdict)
 	if api, ok := out.err.(*APIError); ok && out.hinted && classes[out.class].gate && !c.retry.Gate.Off {
-		c.state.gate.close(c.account, now, now.Add(out.hint), api)
+		c.state.gate.close(c.account^uint64(c.lane), now, now.Add(out.hint), api)
 	}
 	c.note(ctx, Decision{At: now, Layer: LayerAttempt, Action: ActionFailure, Reason: string(out.class)})
 }
 
-// tell delivers the breaker's changes of state, with no lock held.
+// tell delivers the breaker's changes of state, with no lock held that a hook could
+// want. One goroutine at a time does it, so that they come in order.
 func (c *call) tell(ctx context.Context) {
-	for _, change := range c.state.breaker.take() {
-		if c.observer.StateChange != nil {
-			c.observer.StateChange(ctx, change)
+	b := c.state.breaker
+	for b.pending() && b.telling.TryLock() {
+		for _, change := range b.take() {
+			c.transport.changed(ctx, change)
 		}
+		b.telling.Unlock()
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -89,7 +90,7 @@ func TestAWaitThatIsTooLongAnswersTheOthersAtOnce(t *testing.T) {
 		start := time.Now()
 		_, err := client.Messages.Create(t.Context(), hello)
 		require.ErrorIs(t, err, claude.ErrRateLimit)
-		time.Sleep(time.Hour)
+		time.Sleep(50 * time.Minute)
 		_, err = client.Messages.Create(t.Context(), hello)
 		e := asCall(t, err)
 		assert.Equal(t, claude.ErrRateLimit, e.Class)
@@ -104,11 +105,11 @@ func TestAWaitThatIsTooLongAnswersTheOthersAtOnce(t *testing.T) {
 		assert.Len(t, script.Requests(), 1)
 		health := client.Health()
 		require.Len(t, health.Targets, 1)
-		assert.Equal(t, start.Add(2*time.Hour), health.Targets[0].GateUntil)
+		assert.Equal(t, start.Add(time.Hour), health.Targets[0].GateUntil, "then one asks again")
 
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		time.Sleep(time.Hour - 30*time.Second)
+		time.Sleep(10*time.Minute - 30*time.Second)
 		_, err = client.Messages.Create(ctx, hello)
 		assert.Equal(t, claude.ReasonDeadline, asCall(t, err).Reason, "half a minute is more than the caller has")
 		_, err = client.Messages.Create(t.Context(), hello, claude.WithRetry(claude.RetryPolicy{Gate: claude.GatePolicy{Off: true}}))
@@ -404,4 +405,153 @@ func TestTargetsAreBoundedInNumber(t *testing.T) {
 		_ = resp.Body.Close()
 	}
 	assert.Len(t, transport.Health().Targets, 1024)
+}
+
+func TestTheRealErrorIsKeptWhateverEndsTheNextAttempt(t *testing.T) {
+	for name, tc := range map[string]struct {
+		timeouts claude.Timeouts
+		deadline time.Duration
+		class    claude.Class
+	}{
+		"the caller's deadline": {deadline: 20 * time.Second, class: claude.ErrDeadline},
+		"our own Total":         {timeouts: claude.Timeouts{Total: 20 * time.Second}, deadline: time.Hour, class: claude.ErrTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, _ := newClient(t, []claude.Option{claude.WithTimeouts(tc.timeouts)}, fakeapi.Overloaded(), fakeapi.Step{After: time.Hour})
+				ctx, cancel := context.WithTimeout(t.Context(), tc.deadline)
+				defer cancel()
+				_, err := client.Messages.Create(ctx, hello)
+				assert.Equal(t, tc.class, claude.ClassOf(err))
+				api, ok := errors.AsType[*claude.APIError](err)
+				require.True(t, ok, "%v", err)
+				assert.Equal(t, 529, api.Status)
+			})
+		})
+	}
+}
+
+func TestTheCallersImpatienceSaysNothingOfTheTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newClient(t, nil, fakeapi.Step{After: 30 * time.Second, Body: says.Body})
+		for range 40 {
+			_, err := client.Messages.Create(t.Context(), hello, claude.WithTimeouts(claude.Timeouts{Total: time.Second}))
+			require.ErrorIs(t, err, claude.ErrTimeout)
+		}
+		assert.Equal(t, claude.BreakerClosed, client.Health().Targets[0].Breaker)
+		_, err := client.Messages.Create(t.Context(), hello)
+		require.NoError(t, err)
+	})
+}
+
+func TestALimitOfCountingIsNoneOfAnswering(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newClient(t, nil, fakeapi.Limited(time.Hour), says)
+		_, err := client.Messages.CountTokens(t.Context(), hello)
+		require.ErrorIs(t, err, claude.ErrRateLimit)
+		_, err = client.Messages.CountTokens(t.Context(), hello)
+		require.ErrorIs(t, err, claude.ErrRateLimit)
+		_, err = client.Messages.Create(t.Context(), hello)
+		require.NoError(t, err)
+	})
+}
+
+func TestClientsWhoseCredentialsChangeDoNotShareAGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := &claude.Transport{Base: fakeapi.NewScript(fakeapi.Limited(time.Hour), says)}
+		for i := range 2 {
+			key := &rotating{}
+			key.value.Store(fmt.Sprintf("sk-ant-of-organisation-%d", i))
+			client, err := claude.New(claude.WithCredential(key), claude.WithTransport(transport))
+			require.NoError(t, err)
+			_, err = client.Messages.Create(t.Context(), hello)
+			assert.Equal(t, i == 1, err == nil, "%v", err)
+		}
+	})
+}
+
+func TestABudgetForOneCallIsNobodyElses(t *testing.T) {
+	client, _ := newClient(t, nil, says)
+	_, err := client.Messages.Create(t.Context(), hello, claude.WithRetry(claude.RetryPolicy{Budget: claude.BudgetPolicy{Units: 1}}))
+	require.NoError(t, err)
+	assert.InDelta(t, 100, client.Health().Targets[0].Budget, 0)
+}
+
+func TestAHookThatPanicsFreesTheProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := false
+		client, _ := newClient(t, []claude.Option{
+			claude.WithMaxAttempts(1), claude.WithBreaker(claude.BreakerPolicy{Run: 1}),
+			claude.WithObserver(claude.Observer{Decision: func(_ context.Context, _ claude.CallInfo, d claude.Decision) {
+				if d.Action == claude.ActionAdmit && broken {
+					broken = false
+					panic("a bug of the user's")
+				}
+			}}),
+		}, fakeapi.Overloaded(), says)
+		_, err := client.Messages.Create(t.Context(), hello)
+		require.Error(t, err)
+		time.Sleep(5 * time.Second)
+		broken = true
+		require.Panics(t, func() { _, _ = client.Messages.Create(t.Context(), hello) })
+		_, err = client.Messages.Create(t.Context(), hello)
+		require.NoError(t, err)
+	})
+}
+
+func TestEverybodyAtATransportIsToldOfItsBreakers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told := make([]int, 2)
+		transport := &claude.Transport{Base: fakeapi.NewScript(fakeapi.Overloaded()), Breaker: claude.BreakerPolicy{Run: 3}}
+		var clients []*claude.Client
+		for i := range told {
+			client, err := claude.New(claude.WithAPIKey(testKey), claude.WithTransport(transport), claude.WithObserver(claude.Observer{
+				StateChange: func(context.Context, claude.StateChange) { told[i]++ },
+			}))
+			require.NoError(t, err)
+			clients = append(clients, client)
+		}
+		_, err := clients[0].Messages.Create(t.Context(), hello)
+		require.Error(t, err)
+		assert.Equal(t, []int{1, 1}, told)
+	})
+}
+
+func TestAFaultOfTheProgramIsNotTheTargets(t *testing.T) {
+	for name, tc := range map[string]struct {
+		base  http.RoundTripper
+		class claude.Class
+	}{
+		"a scheme nobody speaks":  {&http.Transport{}, claude.ErrConfig},
+		"a base with a complaint": {roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("signer: no credentials") }), claude.ErrUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport := &claude.Transport{Base: tc.base}
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "gopher://api.example.com/v1/messages", strings.NewReader(`{"model":"m"}`))
+			require.NoError(t, err)
+			_, err = transport.RoundTrip(req) //nolint:bodyclose // there is none
+			assert.Equal(t, tc.class, claude.ClassOf(err))
+			assert.Len(t, asCall(t, err).Attempts, 1)
+			assert.Zero(t, transport.Health().Targets[0].Failures)
+		})
+	}
+}
+
+func TestModelsOfRawCallsDoNotKeepTheirBodies(t *testing.T) {
+	transport := &claude.Transport{Base: instant{says.Body}}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 8 {
+		body := fmt.Sprintf(`{"model":"model-%d","padding":%q}`, i, strings.Repeat("x", 4<<20))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://api.anthropic.com/v1/messages", strings.NewReader(body))
+		require.NoError(t, err)
+		resp, err := transport.RoundTrip(req)
+		require.NoError(t, err)
+		_ = resp.Body.Close()
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	assert.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(8<<20))
+	assert.Len(t, transport.Health().Targets, 8)
 }

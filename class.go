@@ -170,9 +170,9 @@ var classes = map[Class]classRow{
 	ErrDeadline:    {processed: Ambiguous},
 	ErrCircuitOpen: {processed: NotSent},
 
-	ErrDNS:             {processed: NotSent, retry: retryTemporary, breaker: breakerTemporary, family: ErrNetwork, network: true},
-	ErrConnect:         {processed: NotSent, retry: retryAlways, breaker: breakerFailure, family: ErrNetwork, network: true},
-	ErrProxy:           {processed: NotSent, retry: retryTemporary, family: ErrNetwork, network: true},
+	ErrDNS:             {processed: NotSent, retry: retryTemporary, breaker: breakerTemporary, family: ErrNetwork},
+	ErrConnect:         {processed: NotSent, retry: retryAlways, breaker: breakerFailure, family: ErrNetwork},
+	ErrProxy:           {processed: NotSent, retry: retryTemporary, family: ErrNetwork},
 	ErrTLS:             {processed: NotSent, retry: retryTemporary, breaker: breakerTemporary, family: ErrNetwork, network: true},
 	ErrStaleConnection: {processed: NotSent, retry: retryFresh, family: ErrNetwork, network: true},
 	ErrConnectionLost:  {processed: Ambiguous, retry: retryOnce, breaker: breakerFailure, family: ErrNetwork, network: true},
@@ -209,6 +209,8 @@ func (v *verdict) result() result {
 	switch {
 	case v.class == "":
 		return succeeded
+	case v.neutral:
+		return neutral
 	case classes[v.class].breaker == breakerFailure,
 		classes[v.class].breaker == breakerTemporary && v.temporary:
 		return failed

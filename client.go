@@ -85,7 +85,7 @@ func New(options ...Option) (*Client, error) {
 func (c *Client) connect(cfg *config) error {
 	c.transport = cfg.transport
 	if c.transport == nil {
-		c.transport = &Transport{Base: cfg.rt, Breaker: cfg.breaker, network: cfg.net}
+		c.transport = &Transport{Base: cfg.rt, Retry: c.config.retry, Breaker: cfg.breaker, network: cfg.net}
 	}
 	if err := c.transport.init(); err != nil {
 		return err
@@ -105,16 +105,21 @@ func (c *Client) connect(cfg *config) error {
 	}
 	c.source = *cfg.source
 	if static, ok := c.cred.(*staticCredential); ok {
-		c.account = c.transport.accountOf(static.token.Secret.Reveal(), "")
+		c.account = c.transport.accountOf(static.token.Secret.Reveal())
+	} else if cfg.credential != nil {
+		c.account = c.transport.accounts.Add(1) << 2 // whoever it is, nobody else's
 	}
 	if cfg.scheme != "" {
 		c.cred, c.source.Scheme = &schemeCredential{c.cred, cfg.scheme}, cfg.scheme
 	}
-	all := append([]Observer{c.transport.observer}, cfg.observers...)
+	own := cfg.observers
 	if cfg.logger != nil {
-		all = append(all, slogObserver(cfg.logger))
+		own = append(own, slogObserver(cfg.logger))
 	}
-	c.observer = joinObservers(all)
+	for _, o := range own {
+		c.transport.watch(o.StateChange)
+	}
+	c.observer = joinObservers(append([]Observer{c.transport.observer}, own...))
 	if cfg.logging != nil {
 		c.logging = &traffic{log: cfg.logger, policy: *cfg.logging}
 	}
@@ -177,8 +182,18 @@ func (c *Client) prepare(op, method string, u *url.URL, model string, options []
 		info:   CallInfo{Op: op, Target: Target{Host: c.base.Host, Model: model}},
 		method: method, url: u, header: header, credential: c.cred, account: c.account,
 		retry: cfg.retry.withDefaults(), timeouts: cfg.timeouts.withDefaults(),
-		observer: &c.observer, logging: c.logging,
+		observer: &c.observer, logging: c.logging, lane: laneOf(op),
 	}, cfg, nil
+}
+
+func laneOf(op string) lane {
+	switch op {
+	case "messages.create", "messages.stream":
+		return laneMessages
+	case "messages.count_tokens":
+		return laneCount
+	}
+	return laneOther
 }
 
 // headers returns the headers of a call, without the credential.

@@ -56,10 +56,9 @@ type targetState struct {
 
 	mu     sync.Mutex
 	used   time.Time // when it was last asked for
-	policy BudgetPolicy
 	failed time.Time // when an attempt last failed, and with what
 	class  Class
-	err    error
+	text   string
 }
 
 // maxTargets is how many targets are kept: a raw caller may send any model.
@@ -68,13 +67,14 @@ const maxTargets = 1024
 // targets keeps the states of a Transport's targets.
 type targets struct {
 	policy BreakerPolicy
+	budget BudgetPolicy
 
 	mu  sync.Mutex
 	all map[Target]*targetState
 }
 
 // get returns the state of a target.
-func (ts *targets) get(target Target, policy BudgetPolicy, now time.Time) *targetState {
+func (ts *targets) get(target Target, now time.Time) *targetState {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	s := ts.all[target]
@@ -85,14 +85,14 @@ func (ts *targets) get(target Target, policy BudgetPolicy, now time.Time) *targe
 		if len(ts.all) >= maxTargets {
 			ts.forget()
 		}
-		s = &targetState{target: target}
+		s = &targetState{target: target, budget: budget{policy: ts.budget}}
 		if !ts.policy.Off {
 			s.breaker = newBreaker(target, ts.policy, rand.Float64)
 		}
 		ts.all[target] = s
 	}
 	s.mu.Lock()
-	s.used, s.policy = now, policy
+	s.used = now
 	s.mu.Unlock()
 	return s
 }
@@ -100,8 +100,11 @@ func (ts *targets) get(target Target, policy BudgetPolicy, now time.Time) *targe
 // forget drops the target that was not asked for the longest.
 func (ts *targets) forget() {
 	var oldest *targetState
+	keep := func(s *targetState) bool { // it knows what must not be forgotten
+		return s.inFlight.Load() > 0 || s.breaker != nil && s.breaker.isOpen() || s.gate.isShut(time.Now())
+	}
 	for _, s := range ts.all {
-		if s.inFlight.Load() == 0 && (oldest == nil || s.lastUsed().Before(oldest.lastUsed())) {
+		if !keep(s) && (oldest == nil || s.lastUsed().Before(oldest.lastUsed())) {
 			oldest = s
 		}
 	}
@@ -118,9 +121,10 @@ func (s *targetState) lastUsed() time.Time {
 
 // report keeps the last failure.
 func (s *targetState) report(now time.Time, v *verdict) {
+	text := redact.Line(v.err.Error(), maxShown) // not the error: it holds the answer's body
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failed, s.class, s.err = now, v.class, v.err
+	s.failed, s.class, s.text = now, v.class, text
 }
 
 // health takes a snapshot.
@@ -147,12 +151,11 @@ func (s *targetState) health(now time.Time) TargetHealth {
 		InFlight: int(s.inFlight.Load()), Attempts: s.attempts.Load(),
 	}
 	s.mu.Lock()
-	policy := s.policy
-	if s.err != nil {
-		h.LastFailure = &LastFailure{At: s.failed, Class: s.class, Message: redact.Line(s.err.Error(), maxShown)}
+	if s.class != "" {
+		h.LastFailure = &LastFailure{At: s.failed, Class: s.class, Message: s.text}
 	}
 	s.mu.Unlock()
-	h.Budget = s.budget.add(policy, now, 0)
+	h.Budget = s.budget.add(now, 0)
 	if b := s.breaker; b != nil {
 		b.mu.Lock()
 		b.window.advance(now)

@@ -21,13 +21,15 @@ type observation struct {
 	stage Stage // how far it got
 
 	// Without an answer:
-	err    error         // of the base RoundTripper
-	caller error         // of the caller's context; nil if it goes on
-	limit  *timeoutError // the limit of ours that ended it
-	addr   string        // whom it was talking to
-	proxy  string        // the proxy in use, redacted
-	reused bool          // the connection was a pooled one
-	wrote  bool          // the request was written to its end
+	err     error         // of the base RoundTripper
+	caller  error         // of the caller's context; nil if it goes on
+	limit   *timeoutError // the limit of ours that ended it
+	addr    string        // whom it was talking to
+	proxy   string        // the proxy in use, redacted
+	reused  bool          // the connection was a pooled one
+	hooked  bool          // the base got as far as looking for a connection
+	nethttp bool          // the base is one of net/http
+	wrote   bool          // the request was written to its end
 
 	// With an answer:
 	status  int
@@ -36,6 +38,7 @@ type observation struct {
 	body    string // all of it, or the start of a failed answer's
 	bodyErr error  // what ended the reading of the body, nil at its end
 	whole   bool   // of a raw call: body is all of the answer
+	packed  string // of a raw call: what body was before it was unpacked; empty if it was not packed
 
 	opening   *opening     // of a stream: its beginning
 	collected *eventReader // of a stream that was read to its end, or to bodyErr
@@ -49,6 +52,7 @@ type verdict struct {
 	processed Processed
 	temporary bool
 	once      bool          // it has begun to answer: one more attempt at most
+	neutral   bool          // it says nothing of the target, whatever its class
 	hint      time.Duration // how long the server asked us to wait
 	hinted    bool
 	override  retryOverride // x-should-retry
@@ -71,7 +75,7 @@ func judge(o *observation) verdict {
 	case o.status >= 300 && o.status < 400:
 		v = fail(&ResponseError{
 			Status: o.status, Problem: "redirect, not followed", Location: location(o.header),
-			RequestID: first(o.header, "Request-Id"), Header: o.header, class: ErrRedirect,
+			RequestID: first(o.header, "Request-Id"), Header: o.header.Clone(), class: ErrRedirect,
 		})
 	case o.status >= 400:
 		v = fail(newAPIError(o))
@@ -140,6 +144,9 @@ func judgeNoAnswer(o *observation) verdict {
 		wrote, e.Stage = false, StageWrite
 	}
 	proxyRefusal, refused := errors.AsType[*proxyError](o.err)
+	if !refused && o.nethttp && e.Proxy != "" {
+		proxyRefusal, refused = refusalOf(o.err)
+	}
 	switch {
 	case refused:
 		e.Stage, e.Err = StageProxy, proxyRefusal
@@ -173,6 +180,13 @@ func judgeNoAnswer(o *observation) verdict {
 		e.class, e.processed, e.Temporary = ErrStaleConnection, NotSent, true
 	case kind == netstage.TimedOut:
 		e.class = ErrTimeout
+	case kind == netstage.Unknown && !o.hooked && !wrote:
+		// Nothing was even tried: an unsupported scheme, a header that cannot be sent,
+		// or whatever a base of the user's has to say.
+		e.class, e.processed = ErrUnknown, NotSent
+		if o.nethttp {
+			e.class = ErrConfig
+		}
 	default:
 		e.class = ErrConnectionLost
 	}
@@ -186,6 +200,18 @@ func judgeNoAnswer(o *observation) verdict {
 	}
 	v.class, v.processed, v.temporary = e.class, e.processed, e.Temporary
 	return v
+}
+
+// refusalOf knows the answer of a proxy to CONNECT in an error of a transport that
+// is not ours: net/http keeps nothing of it but the text of its status.
+func refusalOf(err error) (*proxyError, bool) {
+	text := plainCause(err).Error()
+	for _, status := range []int{http.StatusProxyAuthRequired, http.StatusForbidden, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
+		if text == http.StatusText(status) {
+			return &proxyError{status}, true
+		}
+	}
+	return nil, false
 }
 
 // callerEnded is the verdict on an attempt that the caller's context ended.
@@ -234,8 +260,12 @@ func location(h http.Header) string {
 // judgeHeader judges a 2xx whose body the caller reads.
 func judgeHeader(o *observation) verdict {
 	// A page with a request id is the API's own: a file that is downloaded.
-	if kind := mediaType(o.header); kind == "text/html" && first(o.header, "Request-Id") == "" {
+	kind := mediaType(o.header)
+	switch {
+	case kind == "text/html" && first(o.header, "Request-Id") == "":
 		return fail(unexpected(o, "an HTML page in place of an answer"))
+	case o.call.whole && strings.HasPrefix(kind, "text/") && kind != "text/event-stream":
+		return fail(unexpected(o, "an answer of the wrong content type"))
 	}
 	return verdict{}
 }
@@ -305,7 +335,7 @@ func (e *bodyCutError) Unwrap() []error { return []error{io.ErrUnexpectedEOF, e.
 func unexpected(o *observation, problem string) *ResponseError {
 	return &ResponseError{
 		Status: o.status, ContentType: redact.Line(first(o.header, "Content-Type"), maxShownMessage), Problem: problem,
-		RequestID: first(o.header, "Request-Id"), Header: o.header, Body: head(o.body), class: ErrUnexpectedResponse,
+		RequestID: first(o.header, "Request-Id"), Header: o.header.Clone(), Body: head(o.body), class: ErrUnexpectedResponse,
 	}
 }
 
@@ -325,7 +355,9 @@ func mediaType(h http.Header) string {
 func newAPIError(o *observation) *APIError {
 	e := &APIError{
 		Status: o.status, RequestID: redact.Line(first(o.header, "Request-Id"), maxShownMessage),
-		Header: o.header, Body: head(o.body), shape: shapeForeign,
+		// A copy: the answer's own goes to the caller, while the error may shut the gate
+		// for calls on other goroutines.
+		Header: o.header.Clone(), Body: head(o.body), shape: shapeForeign,
 	}
 	var envelope errorEnvelope
 	switch err := decodeText(o.body, func(f *fields) { f.decode(&envelope) }); {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -65,12 +66,12 @@ func first(h http.Header, name string) string {
 // for a 429 without either the reset of the limits that are used up.
 func retryAfter(h http.Header, status int, now time.Time) (wait time.Duration, ok bool) {
 	if s := first(h, "Retry-After-Ms"); s != "" {
-		if ms, err := strconv.ParseFloat(s, 64); err == nil {
+		if ms, err := parseDecimal(s); err == nil {
 			return seconds(ms / 1000)
 		}
 	}
 	if s := first(h, "Retry-After"); s != "" {
-		if sec, err := strconv.ParseFloat(s, 64); err == nil {
+		if sec, err := parseDecimal(s); err == nil {
 			return seconds(sec)
 		}
 		if at, err := http.ParseTime(s); err == nil {
@@ -89,13 +90,24 @@ func retryAfter(h http.Header, status int, now time.Time) (wait time.Duration, o
 	return wait, ok
 }
 
-// seconds converts without overflow; garbage is no hint.
+// parseDecimal reads digits with at most one point, and nothing else that ParseFloat
+// would: no "inf", no "0x1p20".
+func parseDecimal(s string) (float64, error) {
+	s = strings.TrimSpace(s)
+	if strings.Trim(s, "0123456789.") != "" {
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.ParseFloat(s, 64)
+}
+
+// maxHint is the longest wait that is taken for one. Beyond it the header holds
+// something else, such as the time of day in seconds.
+const maxHint = 7 * 24 * time.Hour
+
+// seconds converts; garbage is no hint.
 func seconds(s float64) (time.Duration, bool) {
-	switch {
-	case math.IsNaN(s), s < 0:
+	if math.IsNaN(s) || s < 0 || s > maxHint.Seconds() {
 		return 0, false
-	case s > math.MaxInt64/float64(time.Second):
-		return math.MaxInt64, true
 	}
 	return time.Duration(s * float64(time.Second)), true
 }

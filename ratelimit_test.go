@@ -1,7 +1,6 @@
 package claude
 
 import (
-	"math"
 	"net/http"
 	"testing"
 	"time"
@@ -27,7 +26,11 @@ func TestRetryAfterIsReadInAllItsForms(t *testing.T) {
 		"garbage":                  {map[string]string{"Retry-After": "soon"}, 429, 0, false},
 		"negative":                 {map[string]string{"Retry-After": "-5"}, 429, 0, false},
 		"not a number":             {map[string]string{"Retry-After": "NaN"}, 429, 0, false},
-		"for ever":                 {map[string]string{"Retry-After": "1e300"}, 429, math.MaxInt64, true},
+		"for ever":                 {map[string]string{"Retry-After": "1e300"}, 429, 0, false},
+		"the time of day":          {map[string]string{"Retry-After": "1764022800"}, 429, 0, false},
+		"infinity":                 {map[string]string{"Retry-After": "inf"}, 429, 0, false},
+		"hexadecimal":              {map[string]string{"Retry-After": "0x1p20"}, 429, 0, false},
+		"a day":                    {map[string]string{"Retry-After": "86400"}, 429, 24 * time.Hour, true},
 		"the reset of what is out": {map[string]string{"Anthropic-Ratelimit-Requests-Limit": "10", "Anthropic-Ratelimit-Requests-Remaining": "5", "Anthropic-Ratelimit-Requests-Reset": "2026-11-24T12:05:00Z", "Anthropic-Ratelimit-Input-Tokens-Limit": "10", "Anthropic-Ratelimit-Input-Tokens-Remaining": "0", "Anthropic-Ratelimit-Input-Tokens-Reset": "2026-11-24T12:00:20Z"}, 429, 20 * time.Second, true},
 		"a reset is for 429 only":  {map[string]string{"Anthropic-Ratelimit-Requests-Limit": "10", "Anthropic-Ratelimit-Requests-Remaining": "0", "Anthropic-Ratelimit-Requests-Reset": "2026-11-24T12:05:00Z"}, 529, 0, false},
 	} {

@@ -117,7 +117,7 @@ func (r *retrier) next(v *verdict, now, deadline time.Time, keyChanged func() bo
 	if !free {
 		r.used++
 	}
-	left := r.state.budget.add(r.policy.Budget, now, 0)
+	left := r.state.budget.add(now, 0)
 	stop := func(reason Reason) decision {
 		return decision{reason: reason, at: d.at, left: left}
 	}
@@ -150,13 +150,13 @@ func (r *retrier) next(v *verdict, now, deadline time.Time, keyChanged func() bo
 			d.at = until
 			return stop(ReasonCircuit)
 		}
-		if classes[v.class].overload && b.browningOut(now) {
+		if classes[v.class].overload && !r.policy.Budget.Off && v.override != mustRetry && b.browningOut(now) {
 			return stop(ReasonBudget)
 		}
 	}
 	if !free && !r.policy.Budget.Off {
 		var ok bool
-		r.paid, left, ok = r.state.budget.take(r.policy.Budget, now, retryCost(v.processed, r.tokens))
+		r.paid, left, ok = r.state.budget.take(now, retryCost(v.processed, r.tokens))
 		if !ok {
 			return stop(ReasonBudget)
 		}
@@ -212,12 +212,12 @@ func (r *retrier) succeeded(now time.Time) float64 {
 		units = firstTrySuccess
 	}
 	r.paid = 0
-	return r.state.budget.add(r.policy.Budget, now, units)
+	return r.state.budget.add(now, units)
 }
 
 // giveBack undoes the last decision to retry.
 func (r *retrier) giveBack(now time.Time) {
-	r.state.budget.add(r.policy.Budget, now, r.paid)
+	r.state.budget.add(now, r.paid)
 	r.paid = 0
 }
 

@@ -126,6 +126,7 @@ type simProcess struct {
 
 func (s *simulation) newProcess(server simServer, retry RetryPolicy, circuit BreakerPolicy) *simProcess {
 	p := &simProcess{simulation: s, server: server, policy: retry.withDefaults()}
+	p.state.budget.policy = p.policy.Budget
 	if !circuit.Off {
 		p.state.breaker = newBreaker(Target{}, circuit.withDefaults(), s.rand.Float64)
 	}

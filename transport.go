@@ -2,6 +2,7 @@ package claude
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"hash/maphash"
 	"io"
@@ -65,7 +66,12 @@ type Transport struct {
 	proxy    func(*http.Request) (*url.URL, error) // of a base that is ours
 	seed     maphash.Seed
 	targets  targets
+	wraps    atomic.Bool // a base of the user's that has a transport of net/http in it
+
+	watching sync.Mutex
+	watchers []func(context.Context, StateChange)
 	calls    atomic.Uint64
+	accounts atomic.Uint64 // handed out to clients whose credential changes
 }
 
 // TransportValidation says what a [Transport] does with the body of a raw POST
@@ -87,12 +93,13 @@ func (t *Transport) init() error {
 			t.err = errors.Join(t.err, &ConfigError{Field: "Transport.Validation", Problem: "is none of TransportValidationOff, TransportValidationWarn, TransportValidationRefuse"})
 		}
 		t.retry, t.limit = t.Retry.withDefaults(), t.Timeouts.withDefaults()
-		t.targets.policy = t.Breaker.withDefaults()
+		t.targets.policy, t.targets.budget = t.Breaker.withDefaults(), t.retry.Budget
 		t.seed = maphash.MakeSeed()
 		t.observer = t.Observer
 		if t.Logger != nil {
 			t.observer = joinTwo(t.observer, slogObserver(t.Logger))
 		}
+		t.watch(t.observer.StateChange)
 		if t.Base == nil {
 			t.base, t.fresh, t.ours = newBase(t.network), newFresh(t.network), true
 		} else {
@@ -103,6 +110,26 @@ func (t *Transport) init() error {
 		}
 	})
 	return t.err
+}
+
+// watch adds somebody to be told of changes of the breakers: all who work through
+// the transport are, whichever call it was that made the change.
+func (t *Transport) watch(told func(context.Context, StateChange)) {
+	if told == nil {
+		return
+	}
+	t.watching.Lock()
+	defer t.watching.Unlock()
+	t.watchers = append(t.watchers, told)
+}
+
+func (t *Transport) changed(ctx context.Context, change StateChange) {
+	t.watching.Lock()
+	watchers := t.watchers
+	t.watching.Unlock()
+	for _, told := range watchers {
+		told(ctx, change)
+	}
 }
 
 // CloseIdleConnections closes connections that nobody uses.
@@ -127,14 +154,22 @@ func (t *Transport) Health() Health {
 // RoundTrip sends a request of the Messages API as many times as it takes. It
 // returns the last answer as it came whenever there was one, its body intact,
 // and an error, a [*CallError], only when there was none or when it is not the
-// API's, such as an HTML page with status 200. A call that another call's
-// Retry-After keeps from being sent is answered with a copy of that 429.
+// API's: an HTML page with status 200, or a redirect, which an [http.Client] would
+// follow to any host with the key in its X-Api-Key header. A call that another
+// call's Retry-After keeps from being sent is answered with a copy of that 429.
 // Requests of anything else go straight to Base. The caller's request and
 // credential are left as they are, unless Credential is set.
 //
+// Answers to other requests than POST /v1/messages, counting tokens and models
+// (files, the results of batches) pass through as they come. What makes something,
+// an upload or a new batch, is sent again only if the server cannot have acted on
+// it; a body over 32 MiB that has no GetBody is sent once.
+//
 // Where the caller is a client that retries too and marks its attempts
 // (X-Stainless-Retry-Count), the final answer of a failed call says x-should-retry:
-// false, so that attempts are not multiplied.
+// false, so that attempts are not multiplied. Such a client knows no word against
+// retrying where there was no answer at all; what it then sends again is attempted
+// once each time.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := t.init(); err != nil {
 		closeBody(req)
@@ -154,7 +189,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp := out.resp
 	switch {
 	case failure == nil:
-	case resp == nil && len(failure.Attempts) == 0 && failure.Reason != ReasonCircuit:
+	case resp == nil && len(failure.Attempts) == 0 && (failure.Reason == ReasonGate || failure.Reason == ReasonDeadline):
 		api, ok := errors.AsType[*APIError](failure)
 		if !ok {
 			return nil, failure
@@ -162,25 +197,42 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp = api.again(time.Until(failure.RetryAt))
 	case resp == nil:
 		return nil, failure
-	case out.class == ErrUnexpectedResponse:
+	case out.class == ErrUnexpectedResponse, out.class == ErrRedirect && first(resp.Header, "Location") != "":
 		drain(resp.Body)
 		return nil, failure
 	}
 	resp.Request = req
-	if failure != nil && req.Header.Get("X-Stainless-Retry-Count") != "" && retriedBlindly(resp.StatusCode) {
+	if failure != nil && t.silences(req, failure) && retriedBlindly(resp.StatusCode) {
 		resp.Header = resp.Header.Clone()
 		resp.Header.Set("X-Should-Retry", "false")
 	}
 	return resp, nil
 }
 
-// retriedBlindly reports whether other clients try an answer again by its status.
+// silences reports whether the caller is a client that retries too, and is not to
+// retry this. What it tries again already, because it got no answer, it may go on
+// trying at its own pace, but not to wait for longer than we would.
+func (t *Transport) silences(req *http.Request, failure *CallError) bool {
+	marked, again := outerRetry(req)
+	itsTurn := again && failure.Reason == ReasonAttempts && time.Until(failure.RetryAt) <= t.retry.MaxRetryAfter
+	return marked && !itsTurn
+}
+
+// outerRetry reports whether a request comes from a client that retries and marks
+// its attempts, and whether it is such a retry.
+func outerRetry(req *http.Request) (marked, again bool) {
+	count := first(req.Header, "X-Stainless-Retry-Count")
+	return count != "", count != "" && count != "0"
+}
+
+// retriedBlindly reports whether other clients try an answer again by its status;
+// a success they try again if its body breaks off.
 func retriedBlindly(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
 		return true
 	}
-	return status >= 500
+	return status < 300 || status >= 500
 }
 
 // again makes the answer an error came from, for a call that was not sent because
@@ -193,7 +245,7 @@ func (e *APIError) again(left time.Duration) *http.Response {
 	header.Del("Retry-After-Ms")
 	header.Set("Retry-After", strconv.FormatInt(int64((max(0, left)+time.Second-1)/time.Second), 10))
 	header.Set("Content-Length", strconv.Itoa(len(e.Body)))
-	header.Del("Content-Encoding")
+	header.Del("Content-Encoding") // the error keeps the plain body
 	return &http.Response{
 		Status: strconv.Itoa(e.Status) + " " + http.StatusText(e.Status), StatusCode: e.Status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -208,25 +260,65 @@ func (t *Transport) rawCall(req *http.Request) (*call, error) {
 	c := &call{
 		info:   CallInfo{Op: opOf(req), Target: Target{Host: req.URL.Host}},
 		method: req.Method, url: req.URL, host: req.Host, header: req.Header, raw: true,
-		whole: kind != kindOther, check: kind.check(),
+		whole: kind != kindOther, check: kind.check(), lane: kind.lane(),
 		close: req.Close, trailer: req.Trailer, streamed: kind.streamed(),
 		credential: t.Credential, retry: t.retry, timeouts: t.limit, observer: &t.observer,
 	}
+	if makes(req, kind) {
+		c.finalOnceRun()
+	}
+	if _, again := outerRetry(req); again {
+		c.retry.MaxAttempts = 1
+	}
 	if t.Credential == nil {
-		c.account = t.accountOf(first(req.Header, "X-Api-Key"), first(req.Header, "Authorization"))
+		c.account = t.accountOf(credentialIn(req.Header))
 	}
 	data, err := c.takeBody(req, kind == kindMessage || kind == kindCount)
 	if err != nil {
 		return c, err
 	}
-	c.info.Target.Model = wire.NewDecoder(shared(data)).PeekString("model")
-	c.tokens = len(data) / bytesPerToken
+	// A copy, and not of anything: the target outlives the call.
+	c.info.Target.Model = strings.Clone(wire.NewDecoder(shared(data)).PeekString("model"))
+	if len(c.info.Target.Model) > maxModel {
+		c.info.Target.Model = ""
+	}
+	c.tokens = (len(data) - rawMediaSize(shared(data))*9/10) / bytesPerToken
 	if kind == kindMessage && data != nil && t.Validation != TransportValidationOff {
 		if err := t.checkBody(req, c.info.Op, data); err != nil {
 			return c, err
 		}
 	}
 	return c, nil
+}
+
+// makes reports whether a request makes something that stays: a POST of a batch, a
+// file, or whatever there will be. A second one would make it twice.
+func makes(req *http.Request, kind rawKind) bool {
+	return kind == kindOther && req.Method == http.MethodPost && isAPI(req) && !strings.HasSuffix(req.URL.Path, "/cancel")
+}
+
+// finalOnceRun ends the call with the first failure that the server may have run.
+// No x-should-retry changes that: it is written by who does not know what runs.
+func (c *call) finalOnceRun() {
+	observer := joinTwo(*c.observer, Observer{AttemptDone: func(_ context.Context, _ CallInfo, a Attempt) {
+		c.onceOnly = c.onceOnly || a.Class != "" && (a.Processed == Ambiguous || a.Processed == Ran)
+	}})
+	c.observer = &observer
+}
+
+// rawMediaSize is about the length of the base64 data in a body.
+func rawMediaSize(body string) (size int) {
+	const member = `"data":"`
+	for {
+		i := strings.Index(body, member)
+		if i < 0 {
+			return size
+		}
+		body = body[i+len(member):]
+		if n := strings.IndexByte(body, '"'); n > 4<<10 {
+			size += n
+		}
+	}
 }
 
 // checkBody applies Validation to a raw body.
@@ -250,8 +342,18 @@ func (t *Transport) checkBody(req *http.Request, op string, body []byte) error {
 }
 
 // accountOf is what a gate knows a credential by.
-func (t *Transport) accountOf(key, token string) uint64 {
-	return maphash.String(t.seed, key) ^ 3*maphash.String(t.seed, token)
+func (t *Transport) accountOf(secret string) uint64 { return maphash.String(t.seed, secret) << 2 }
+
+// credentialIn returns the key or token that a request's header carries.
+func credentialIn(h http.Header) string {
+	if key := first(h, "X-Api-Key"); key != "" {
+		return key
+	}
+	token := first(h, "Authorization")
+	if len(token) > 7 && strings.EqualFold(token[:7], "bearer ") {
+		token = token[7:]
+	}
+	return token
 }
 
 // apiPath returns what follows the last "/v1/" of a path.
@@ -296,6 +398,17 @@ func kindOf(req *http.Request) rawKind {
 		return kindModels
 	}
 	return kindOther
+}
+
+func (k rawKind) lane() lane {
+	switch k {
+	case kindMessage:
+		return laneMessages
+	case kindCount:
+		return laneCount
+	case kindModels, kindOther:
+	}
+	return laneOther
 }
 
 // streamed says what becomes of an answer of the kind that is a stream.
@@ -375,6 +488,7 @@ func opOf(req *http.Request) string {
 }
 
 const (
+	maxModel      = 256      // bytes of a model's name
 	maxBuffered   = 32 << 20 // bytes of a raw caller's body that are kept to be sent again
 	bytesPerToken = 4        // of a prompt in JSON, roughly
 )
@@ -392,7 +506,11 @@ func (c *call) takeBody(req *http.Request, read bool) (data []byte, err error) {
 		c.newBody = req.GetBody
 		return nil, nil
 	}
-	data, err = readUpTo(req.Body, maxBuffered, req.ContentLength)
+	if req.ContentLength <= maxBuffered {
+		data, err = readUpTo(req.Body, maxBuffered, req.ContentLength)
+	} else {
+		err = errTooLarge // as it says itself: an upload need not wait for us
+	}
 	switch {
 	case errors.Is(err, errTooLarge):
 		c.onceOnly = true
@@ -472,7 +590,7 @@ func CheckResponse(resp *http.Response) error {
 	o := observation{now: time.Now(), stage: StageBody, status: resp.StatusCode, header: resp.Header, call: c}
 	envelope := o.status < 300 && mediaType(o.header) == "application/json"
 	if o.status >= 300 || envelope {
-		o.body, _ = peek(resp)
+		o.peek(resp)
 	}
 	v := judge(&o)
 	if v.class == "" && envelope && wire.NewDecoder(o.body).PeekString("type") == "error" {

@@ -1,14 +1,23 @@
 package claude_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"log/slog"
+	"mime/multipart"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	urlpkg "net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +26,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/steadfast-go/claude"
+	"github.com/steadfast-go/claude/claudetest"
 	"github.com/steadfast-go/claude/internal/fakeapi"
 )
 
@@ -393,4 +403,443 @@ func TestCheckResponseLeavesASuccessAlone(t *testing.T) {
 	e := asCall(t, claude.CheckResponse(&http.Response{StatusCode: 429, Header: http.Header{"Retry-After": {"7"}, "Request-Id": {"req_9"}}}))
 	assert.Equal(t, "req_9", e.RequestID)
 	assert.WithinDuration(t, time.Now().Add(7*time.Second), e.RetryAt, time.Second)
+}
+
+func TestNoRedirectTakesTheKeyToAnotherHost(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s %s arrived elsewhere, with %v", r.Method, r.URL, r.Header)
+	}))
+	defer elsewhere.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, to := range []string{elsewhere.URL + "/v1/messages?secret=1", "/v1/elsewhere"} {
+			for _, method := range []string{http.MethodPost, http.MethodGet} {
+				asked := 0
+				origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					asked++
+					w.Header().Set("Location", to)
+					w.WriteHeader(status)
+				}))
+				rt := new(claude.Transport)
+				client := &http.Client{Transport: rt}
+				req, err := http.NewRequestWithContext(t.Context(), method, origin.URL+"/v1/messages", strings.NewReader(rawBody))
+				require.NoError(t, err)
+				req.Header.Set("X-Api-Key", testKey)
+				_, err = client.Do(req) //nolint:bodyclose // there is none
+				require.ErrorIs(t, err, claude.ErrRedirect, "%d", status)
+				page, ok := errors.AsType[*claude.ResponseError](err)
+				require.True(t, ok)
+				assert.Equal(t, status, page.Status)
+				assert.Equal(t, strings.TrimSuffix(to, "?secret=1"), page.Location)
+				assert.Equal(t, 1, asked)
+				leavesNoSecret(t, err.Error())
+				client.CloseIdleConnections()
+				origin.Close()
+			}
+		}
+	}
+}
+
+func TestWhatMakesSomethingIsSentAgainOnlyIfItCannotHaveRun(t *testing.T) {
+	const batches, files = "POST /v1/messages/batches", "POST /v1/files"
+	cut := fakeapi.Says("cut")
+	cut.CutAt = 30
+	refused := errors.New("dial")
+	for _, tc := range []struct {
+		request  string
+		name     string
+		step     fakeapi.Step
+		attempts int
+	}{
+		{batches, "overload", fakeapi.Overloaded(), 3},
+		{batches, "rate limit", fakeapi.Limited(time.Second), 3},
+		{batches, "conflict", fakeapi.Fails(409, "conflict_error", "x"), 3},
+		{batches, "no connection", fakeapi.Step{}, 3},
+		{batches, "internal error", fakeapi.Fails(500, "api_error", "x"), 1},
+		{batches, "internal error, with a word for another try", fakeapi.Fails(500, "api_error", "x").With("X-Should-Retry", "true"), 1},
+		{batches, "gateway", fakeapi.Page(502, "Bad Gateway"), 1},
+		{batches, "reset", fakeapi.Resets(), 1},
+		{files, "overload", fakeapi.Overloaded(), 3},
+		{files, "internal error", fakeapi.Fails(500, "api_error", "x"), 1},
+		{files, "reset", fakeapi.Resets(), 1},
+		{"POST /v1/messages/batches/b/cancel", "internal error", fakeapi.Fails(500, "api_error", "x"), 3},
+		{"GET /v1/messages/batches/b", "internal error", fakeapi.Fails(500, "api_error", "x"), 3},
+		{"DELETE /v1/files/f", "internal error", fakeapi.Fails(500, "api_error", "x"), 3},
+		{"POST /v1/messages/count_tokens", "internal error", fakeapi.Fails(500, "api_error", "x"), 3},
+		{"GET /v1/files/f/content", "reset", fakeapi.Resets(), 2},
+	} {
+		t.Run(tc.request+" "+tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				script := fakeapi.NewScript(tc.step)
+				attempts := 0
+				base := roundTripper(func(r *http.Request) (*http.Response, error) {
+					if attempts++; tc.name == "no connection" {
+						return nil, &net.OpError{Op: "dial", Net: "tcp", Err: refused}
+					}
+					return script.RoundTrip(r)
+				})
+				method, path, _ := strings.Cut(tc.request, " ")
+				resp, _, err := ask(t, &claude.Transport{Base: base}, func(r *http.Request) { r.Method, r.URL.Path = method, path })
+				assert.Equal(t, tc.attempts, attempts)
+				if err == nil {
+					assert.Equal(t, tc.step.Status, resp.StatusCode)
+				}
+			})
+		})
+	}
+}
+
+func TestALargeUploadIsNotHeldBackAndPassesOnce(t *testing.T) {
+	const piece, pieces = 1 << 20, 40 // more than is kept to be sent again
+	began := make(chan struct{})
+	size := int64(-1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		first := make([]byte, piece)
+		n, _ := io.ReadFull(r.Body, first)
+		close(began)
+		rest, _ := io.Copy(io.Discard, r.Body)
+		size = int64(n) + rest
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer server.Close()
+	reader, writer := io.Pipe()
+	go func() {
+		data := make([]byte, piece)
+		_, _ = writer.Write(data)
+		<-began // the server has it while we still make the rest
+		for range pieces - 1 {
+			_, _ = writer.Write(data)
+		}
+		_ = writer.Close()
+	}()
+	rt := new(claude.Transport)
+	defer rt.CloseIdleConnections()
+	resp, _, err := ask(t, rt, func(r *http.Request) {
+		r.URL.Scheme, r.URL.Host, r.URL.Path = "http", strings.TrimPrefix(server.URL, "http://"), "/v1/files"
+		r.Body, r.GetBody, r.ContentLength = reader, nil, piece*pieces
+	})
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
+	assert.EqualValues(t, piece*pieces, size)
+}
+
+func TestFilesAndBatchesPassThroughAsTheyCome(t *testing.T) {
+	server := claudetest.NewServer(t,
+		claudetest.Overloaded().On("POST /v1/files"),
+		claudetest.Internal().On("GET /v1/files/"),
+		claudetest.RateLimited(0).On("POST /v1/messages/batches"),
+	)
+	page := []byte("<!DOCTYPE html><p>made by a tool</p>")
+	made := server.AddFile("page.html", "text/html", page)
+	rt := &claude.Transport{Retry: claude.RetryPolicy{BaseDelay: 1, OverloadBase: 1}}
+	defer rt.CloseIdleConnections()
+	do := func(method, path, contentType string, body []byte) string {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, bytes.NewReader(body))
+		require.NoError(t, err)
+		req.Header.Set("Content-Type", contentType)
+		resp, err := rt.RoundTrip(req)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		answer, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, resp.StatusCode, "%s", answer)
+		return string(answer)
+	}
+	var form bytes.Buffer
+	parts := multipart.NewWriter(&form)
+	part, err := parts.CreateFormFile("file", "notes.txt")
+	require.NoError(t, err)
+	_, _ = io.WriteString(part, "some notes")
+	require.NoError(t, parts.Close())
+	assert.Contains(t, do(http.MethodPost, "/v1/files", parts.FormDataContentType(), form.Bytes()), `"filename":"notes.txt"`)
+	assert.Equal(t, string(page), do(http.MethodGet, "/v1/files/"+made+"/content", "", nil), "a page that is the API's own")
+
+	var batch struct{ ID string }
+	require.NoError(t, json.Unmarshal([]byte(do(http.MethodPost, "/v1/messages/batches", "application/json", []byte(`{"requests":[{"custom_id":"a","params":`+rawBody+`}]}`))), &batch))
+	do(http.MethodGet, "/v1/messages/batches/"+batch.ID, "", nil)
+	do(http.MethodGet, "/v1/messages/batches/"+batch.ID, "", nil)
+	assert.Contains(t, do(http.MethodGet, "/v1/messages/batches/"+batch.ID+"/results", "", nil), `"custom_id":"a"`)
+	server.ExpectRequests(t, 9) // three of them a second time
+}
+
+func TestResultsOfABatchArriveLineByLine(t *testing.T) {
+	next := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-jsonl")
+		for range 3 {
+			_, _ = io.WriteString(w, "{}\n")
+			_ = http.NewResponseController(w).Flush()
+			<-next // the reader has it
+		}
+	}))
+	defer server.Close()
+	rt := new(claude.Transport)
+	defer rt.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/v1/messages/batches/b/results", nil)
+	require.NoError(t, err)
+	resp, err := rt.RoundTrip(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	n := 0
+	for ; lines.Scan(); n++ {
+		assert.Equal(t, "{}", lines.Text())
+		next <- struct{}{}
+	}
+	require.NoError(t, lines.Err())
+	assert.Equal(t, 3, n)
+}
+
+// traced is a RoundTripper like those of tracing libraries: it hands a copy of the
+// request on, with a value in its context, a header, and both bodies wrapped.
+type traced struct {
+	base  http.RoundTripper
+	name  string
+	spans *[]string
+}
+
+type spanKey struct{}
+
+func (t traced) RoundTrip(r *http.Request) (*http.Response, error) {
+	parent, _ := r.Context().Value(spanKey{}).(string)
+	span := parent + "/" + t.name
+	*t.spans = append(*t.spans, span)
+	r = r.Clone(context.WithValue(r.Context(), spanKey{}, span))
+	r.Header.Set("Traceparent", span)
+	if r.Body != nil {
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	resp, err := t.base.RoundTrip(r)
+	if err == nil {
+		resp.Body = struct{ io.ReadCloser }{resp.Body}
+	}
+	return resp, err
+}
+
+func TestATransportStandsUnderAndOverOtherRoundTrippers(t *testing.T) {
+	for name, body := range map[string]string{"unary": rawBody, "streamed": strings.Replace(rawBody, "{", `{"stream":true,`, 1)} {
+		t.Run(name, func(t *testing.T) {
+			server := claudetest.NewServer(t, claudetest.Overloaded(), claudetest.Reset(), claudetest.Text("Hello!"))
+			var spans []string
+			inner := &http.Transport{}
+			defer inner.CloseIdleConnections()
+			rt := traced{&claude.Transport{
+				Base:  traced{inner, "attempt", &spans},
+				Retry: claude.RetryPolicy{BaseDelay: 1, OverloadBase: 1},
+			}, "call", &spans}
+			resp, answer, err := ask(t, rt, func(r *http.Request) {
+				r.URL.Scheme, r.URL.Host = "http", strings.TrimPrefix(server.URL, "http://")
+				r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+				r.GetBody = nil
+			})
+			require.NoError(t, err)
+			assert.Equal(t, 200, resp.StatusCode)
+			assert.Contains(t, answer, "Hello!")
+			assert.Equal(t, []string{"/call", "/call/attempt", "/call/attempt", "/call/attempt"}, spans)
+			for _, r := range server.Requests() {
+				assert.Equal(t, "/call/attempt", r.Header.Get("Traceparent"))
+				assert.JSONEq(t, body, string(r.Body))
+			}
+		})
+	}
+}
+
+func TestTheCallersTimeoutEndsAStreamThatIsBeingRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rt := claudetest.NewTransport(claudetest.Text("the quick brown fox").StallAfter(claudetest.Events(4), claudetest.Forever))
+		client := &http.Client{Transport: &claude.Transport{Base: rt}, Timeout: 3 * time.Second}
+		start := time.Now()
+		resp, err := client.Post("https://api.anthropic.com/v1/messages", "application/json", strings.NewReader(`{"stream":true,"model":"m"}`))
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		_, err = io.ReadAll(resp.Body)
+		require.Error(t, err)
+		assert.Equal(t, claude.ErrDeadline, claude.ClassOf(err), "%v", err)
+		assert.Equal(t, 3*time.Second, time.Since(start))
+	})
+}
+
+func TestTheCallersTimeoutDoesNotHideTheFailureBeforeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := &http.Client{Transport: &claude.Transport{Base: fakeapi.NewScript(fakeapi.Limited(10 * time.Second))}, Timeout: 3 * time.Second}
+		start := time.Now()
+		resp, err := client.Post("https://api.anthropic.com/v1/messages", "application/json", strings.NewReader(rawBody))
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		require.ErrorIs(t, claude.CheckResponse(resp), claude.ErrRateLimit)
+		assert.Zero(t, time.Since(start), "the wait would outlast the timeout")
+	})
+}
+
+// reverse starts a reverse proxy to a server, through a transport of ours.
+func reverse(t *testing.T, to string) (url string, failures <-chan error) {
+	t.Helper()
+	target, err := urlpkg.Parse(to)
+	require.NoError(t, err)
+	failed := make(chan error, 1)
+	rt := &claude.Transport{Retry: claude.RetryPolicy{BaseDelay: 1, OverloadBase: 1}}
+	proxy := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport: rt,
+		ErrorLog:  log.New(io.Discard, "", 0),
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			failed <- err
+			w.WriteHeader(http.StatusBadGateway)
+		},
+	})
+	t.Cleanup(func() { proxy.Close(); rt.CloseIdleConnections() })
+	return proxy.URL, failed
+}
+
+func TestAReverseProxyHandsAStreamOnAsItComes(t *testing.T) {
+	server := claudetest.NewServer(t,
+		claudetest.Overloaded(),
+		claudetest.Text("the quick brown fox").StallAfter(claudetest.Events(4), claudetest.Forever),
+	)
+	url, _ := reverse(t, server.URL)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Post(url+"/v1/messages", "application/json", strings.NewReader(`{"stream":true,"model":"m"}`))
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	assert.Equal(t, 200, resp.StatusCode)
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), "text_delta") {
+			break // it is here, and the server says no more
+		}
+	}
+	require.NoError(t, lines.Err())
+	assert.Contains(t, lines.Text(), "text_delta")
+}
+
+func TestAReverseProxyNeverEndsABrokenStreamInSilence(t *testing.T) {
+	server := claudetest.NewServer(t, claudetest.Text("the quick brown fox").ResetAfter(claudetest.Events(4)))
+	url, _ := reverse(t, server.URL)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Post(url+"/v1/messages", "application/json", strings.NewReader(`{"stream":true,"model":"m"}`))
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	assert.Contains(t, string(body), "text_delta")
+}
+
+func TestAReverseProxysErrorHandlerGetsTheTypedError(t *testing.T) {
+	for name, tc := range map[string]struct {
+		step  claudetest.Step
+		class claude.Class
+	}{
+		"a login page": {claudetest.Portal(), claude.ErrUnexpectedResponse},
+		"a reset":      {claudetest.Reset().Times(2), claude.ErrConnectionLost},
+		"a redirect":   {claudetest.Redirect("https://elsewhere.example/"), claude.ErrRedirect},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := claudetest.NewServer(t, tc.step)
+			url, failures := reverse(t, server.URL)
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+			resp, err := client.Post(url+"/v1/messages", "application/json", strings.NewReader(rawBody))
+			require.NoError(t, err)
+			defer resp.Body.Close()
+			assert.Equal(t, http.StatusBadGateway, resp.StatusCode)
+			assert.Empty(t, resp.Header.Get("Location"))
+			assert.Equal(t, tc.class, asCall(t, <-failures).Class)
+		})
+	}
+}
+
+func TestWhatAnOuterClientTriesAgainIsAttemptedOnceEachTime(t *testing.T) {
+	cut := fakeapi.Says("cut")
+	cut.CutAt = 30
+	for name, tc := range map[string]struct {
+		count    string
+		step     fakeapi.Step
+		attempts int
+		stamp    string
+	}{
+		"its first":                     {"0", fakeapi.Overloaded(), 3, "false"},
+		"its second":                    {"1", fakeapi.Overloaded(), 1, ""},
+		"its second, to wait for hours": {"1", fakeapi.Limited(time.Hour), 1, "false"},
+		"a body it would ask for again": {"0", cut, 2, "false"},
+		"its second, not worth a third": {"1", fakeapi.Fails(429, "rate_limit_error", "You have reached your API usage limits: x"), 1, "false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				script := fakeapi.NewScript(tc.step)
+				req := mustRequest(t)
+				req.Header.Set("X-Stainless-Retry-Count", tc.count)
+				resp, err := (&claude.Transport{Base: script}).RoundTrip(req)
+				require.NoError(t, err)
+				assert.Len(t, script.Requests(), tc.attempts)
+				assert.Equal(t, tc.stamp, resp.Header.Get("X-Should-Retry"))
+				require.NoError(t, resp.Body.Close())
+			})
+		})
+	}
+}
+
+func TestACallCanceledAtTheGateIsNotAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rt := &claude.Transport{Base: fakeapi.NewScript(fakeapi.Limited(30 * time.Second)), Retry: claude.RetryPolicy{MaxAttempts: 1}}
+		_, _, err := ask(t, rt)
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		req := mustRequest(t).WithContext(ctx)
+		req.Header.Set("X-Api-Key", testKey)
+		resp, err := rt.RoundTrip(req)
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Nil(t, resp)
+	})
+}
+
+// The error that shuts a gate is read by other calls while the answer it came from
+// is its caller's to change.
+func TestAnswersAndErrorsShareNoHeaders(t *testing.T) {
+	rt := &claude.Transport{Base: fakeapi.NewScript(fakeapi.Limited(time.Hour)), Retry: claude.RetryPolicy{MaxRetryAfter: time.Second}}
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			resp, err := rt.RoundTrip(mustRequest(t))
+			if !assert.NoError(t, err) {
+				return
+			}
+			resp.Header.Set("X-Seen", "yes")
+			assert.Equal(t, 429, resp.StatusCode)
+			_ = resp.Body.Close()
+		})
+	}
+	wg.Wait()
+}
+
+func TestAPackedFailureIsJudgedByWhatIsInIt(t *testing.T) {
+	var b bytes.Buffer
+	zip := gzip.NewWriter(&b)
+	_, _ = io.WriteString(zip, fakeapi.Fails(400, "invalid_request_error", "Your credit balance is too low to access the Anthropic API.").Body)
+	_ = zip.Close()
+	step := fakeapi.Step{Status: 400, Body: b.String()}.With("Content-Encoding", "gzip")
+	var classes []claude.Class
+	rt := &claude.Transport{Base: fakeapi.NewScript(step), Observer: claude.Observer{CallDone: func(_ context.Context, _ claude.CallInfo, r claude.CallResult) {
+		classes = append(classes, r.Class)
+	}}}
+	resp, body, err := ask(t, rt)
+	require.NoError(t, err)
+	assert.Equal(t, b.String(), body, "handed over as it came")
+	assert.Equal(t, "gzip", resp.Header.Get("Content-Encoding"))
+	assert.Equal(t, []claude.Class{claude.ErrBilling}, classes)
+	resp, err = rt.RoundTrip(mustRequest(t))
+	require.NoError(t, err)
+	require.ErrorIs(t, claude.CheckResponse(resp), claude.ErrBilling)
+}
+
+func TestARawCallersOwnKeyIsInNoText(t *testing.T) {
+	const key = "gateway-key-0123456789"
+	rt := &claude.Transport{Base: fakeapi.NewScript(fakeapi.Fails(401, "authentication_error", "no such key: "+key))}
+	_, _, err := ask(t, rt, func(r *http.Request) { r.Header.Set("X-Api-Key", key) })
+	require.NoError(t, err)
+	assert.NotContains(t, rt.Health().Targets[0].LastFailure.Message, key)
+}
+
+func TestABareTextIsNoAnswer(t *testing.T) {
+	_, _, err := ask(t, &claude.Transport{Base: fakeapi.NewScript(fakeapi.Step{Plain: true, Body: "Please log in", Header: map[string]string{"Content-Type": "text/plain"}})})
+	require.ErrorIs(t, err, claude.ErrUnexpectedResponse)
 }
