@@ -32,6 +32,8 @@ const (
 	pingAfter         = 15 * time.Second // of silence before HTTP/2 asks
 	pingTimeout       = 15 * time.Second // for its answer
 	idleTimeout       = time.Minute      // without use, before a connection is closed
+
+	passThroughLimit = 30 * time.Second // to dial for a request that is none of ours
 )
 
 // newBase makes the default base transport. The dial, TLS and first-byte limits
@@ -56,6 +58,9 @@ func newBase(n network) *http.Transport {
 			if a, ok := ctx.Value(attemptKey{}).(*attemptState); ok {
 				return a.dial(ctx, dialer, network, addr)
 			}
+			// A request that passes through has no limits of an attempt.
+			ctx, stop := context.WithTimeout(ctx, passThroughLimit)
+			defer stop()
 			return dialer.DialContext(ctx, network, addr)
 		},
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.roots},

@@ -122,6 +122,8 @@ func (r *retrier) next(v *verdict, now, deadline time.Time, keyChanged func() bo
 		return decision{reason: reason, at: d.at, left: left}
 	}
 	switch {
+	case !again && r.once && !r.policy.Off && v.class != ErrCanceled && v.class != ErrDeadline && classes[v.class].retry == retryOnce && v.override == noOverride:
+		return stop(ReasonAttempts) // the one more there was
 	case !again || r.policy.Off:
 		return stop(ReasonFinal)
 	case !free && r.used >= r.policy.MaxAttempts:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/steadfast-go/claude/internal/redact"
 	"github.com/steadfast-go/claude/internal/wire"
 )
 
@@ -173,7 +175,11 @@ func (t *Transport) Health() Health {
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := t.init(); err != nil {
 		closeBody(req)
-		return nil, err
+		return nil, refuse("round trip", Target{}, err)
+	}
+	if req.URL == nil || req.Header == nil {
+		closeBody(req)
+		return nil, refuse("round trip", Target{}, &ConfigError{Field: "Request", Problem: "has no URL or no Header"})
 	}
 	if ours := t.Match; ours != nil && !ours(req) || ours == nil && !isAPI(req) {
 		return t.base.RoundTrip(req)
@@ -214,6 +220,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // trying at its own pace, but not to wait for longer than we would.
 func (t *Transport) silences(req *http.Request, failure *CallError) bool {
 	marked, again := outerRetry(req)
+	if t.retry.Off || t.retry.MaxAttempts == 1 {
+		return false // then it is for the caller alone to retry
+	}
 	itsTurn := again && failure.Reason == ReasonAttempts && time.Until(failure.RetryAt) <= t.retry.MaxRetryAfter
 	return marked && !itsTurn
 }
@@ -479,12 +488,26 @@ func opOf(req *http.Request) string {
 	case kindModels, kindOther:
 	}
 	if path, ok := apiPath(req.URL); ok {
-		return req.Method + " /v1/" + path
+		return redact.Line(req.Method+" /v1/"+withoutIDs(path), maxShownMessage)
 	}
 	if req.URL == nil {
 		return req.Method
 	}
-	return req.Method + " " + req.URL.Path
+	return redact.Line(req.Method+" "+req.URL.Path, maxShownMessage)
+}
+
+// withoutIDs puts {id} in the place of what differs from call to call, so that an
+// operation serves as a label.
+func withoutIDs(path string) string {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		switch p {
+		case "messages", "models", "files", "batches", "count_tokens", "results", "content", "cancel":
+		default:
+			parts[i] = "{id}"
+		}
+	}
+	return strings.Join(parts, "/")
 }
 
 const (
@@ -512,14 +535,24 @@ func (c *call) takeBody(req *http.Request, read bool) (data []byte, err error) {
 		err = errTooLarge // as it says itself: an upload need not wait for us
 	}
 	switch {
+	case errors.Is(err, errTooLarge) && req.GetBody != nil:
+		closeBody(req)
+		c.newBody = req.GetBody
+		return nil, nil
 	case errors.Is(err, errTooLarge):
 		c.onceOnly = true
 		whole := &replayedBody{Reader: io.MultiReader(bytes.NewReader(data), req.Body), Closer: req.Body}
 		c.newBody = func() (io.ReadCloser, error) { return whole, nil }
 		return nil, nil
+	case err != nil && req.Context().Err() != nil:
+		closeBody(req)
+		return nil, req.Context().Err()
 	case err != nil:
 		closeBody(req)
 		return nil, &ConfigError{Field: "Body", Problem: "cannot be read", Err: err}
+	case req.ContentLength > 0 && int64(len(data)) != req.ContentLength:
+		closeBody(req)
+		return nil, &ConfigError{Field: "Body", Problem: fmt.Sprintf("has %d bytes, ContentLength says %d", len(data), req.ContentLength)}
 	}
 	closeBody(req)
 	c.length = int64(len(data))
