@@ -1,9 +1,9 @@
 package claudetest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +22,7 @@ func (s *Script) Verify(t TB) {
 	}
 	for i, slot := range s.slots {
 		if slot.left > 0 && slot.step.times < always {
-			t.Errorf("claudetest: step %d was not taken; the script was:\n%s", i+1, s.listing())
+			t.Errorf("claudetest: step %d was taken %d times of %d; the script was:\n%s", i+1, slot.taken, slot.taken+slot.left, s.listing())
 		}
 	}
 }
@@ -50,8 +50,8 @@ func (s *Script) ExpectRequests(t TB, n int) {
 	}
 }
 
-// ExpectMessage fails the test unless request n, from 1, asked for want. It prints
-// where the two differ.
+// ExpectMessage fails the test unless request n, from 1, asked for want, streamed or
+// not. It prints where the two differ.
 func (s *Script) ExpectMessage(t TB, n int, want claude.Request) {
 	t.Helper()
 	r, ok := s.request(t, n)
@@ -63,7 +63,13 @@ func (s *Script) ExpectMessage(t TB, n int, want claude.Request) {
 		t.Errorf("claudetest: the expected request cannot be encoded: %v", err)
 		return
 	}
-	if d := diffJSON(data, without(r.Body, "stream")); d != "" {
+	body := r.Body
+	if r.err == nil && len(r.Message.Messages) > 0 { // the same may be said in two ways, such as text as a string
+		if again, err := json.Marshal(r.Message); err == nil {
+			body = again
+		}
+	}
+	if d := diffJSON(data, without(body, "stream")); d != "" {
 		t.Errorf("claudetest: request %d differs (- expected, + made):\n%s", n, d)
 	}
 }
@@ -125,12 +131,11 @@ func diffJSON(want, got []byte) string {
 	return diffLines(pretty(want), pretty(got))
 }
 
-// pretty writes a JSON text with sorted members, one a line.
+// pretty writes a JSON text with sorted members, one a line. What is no JSON stays
+// as it is.
 func pretty(data []byte) []string {
 	var v any
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	if dec.Decode(&v) != nil {
+	if !json.Valid(data) || decode(data, &v) != nil {
 		return strings.Split(string(data), "\n")
 	}
 	out, err := json.MarshalIndent(v, "", "  ")
@@ -141,54 +146,82 @@ func pretty(data []byte) []string {
 }
 
 const (
-	diffContext  = 2
-	maxDiffLines = 2000 // beyond, comparing each with each takes too long
+	diffContext   = 2       // lines shown around those that differ
+	maxDiffLines  = 200     // lines shown
+	maxComparison = 4 << 20 // lines times lines; beyond, comparing each with each takes too long
 )
 
-// diffLines is a diff by the longest common subsequence.
+// diffLines is a diff by the longest common subsequence, "" if nothing differs.
 func diffLines(want, got []string) string {
-	if len(want) > maxDiffLines || len(got) > maxDiffLines {
-		if strings.Join(want, "\n") == strings.Join(got, "\n") {
-			return ""
+	head, tail := 0, 0
+	for head < min(len(want), len(got)) && want[head] == got[head] {
+		head++
+	}
+	for tail < min(len(want), len(got))-head && want[len(want)-1-tail] == got[len(got)-1-tail] {
+		tail++
+	}
+	var lines []string
+	changed := map[int]bool{}
+	same := func(more []string) {
+		for _, line := range more {
+			lines = append(lines, "  "+line)
 		}
-		want, got = want[:min(len(want), maxDiffLines)], got[:min(len(got), maxDiffLines)]
+	}
+	differ := func(mark string, more ...string) {
+		for _, line := range more {
+			changed[len(lines)] = true
+			lines = append(lines, mark+line)
+		}
+	}
+	same(want[:head])
+	compare(want[head:len(want)-tail], got[head:len(got)-tail], same, differ)
+	same(want[len(want)-tail:])
+	return shown(lines, changed)
+}
+
+// compare calls same and differ for what two lists have in common and what not.
+func compare(want, got []string, same func([]string), differ func(mark string, more ...string)) {
+	if len(want)*len(got) > maxComparison {
+		differ("- ", want...)
+		differ("+ ", got...)
+		return
 	}
 	length := make([][]int, len(want)+1)
 	for i := range length {
 		length[i] = make([]int, len(got)+1)
 	}
-	for i := len(want) - 1; i >= 0; i-- {
-		for j := len(got) - 1; j >= 0; j-- {
-			if want[i] == got[j] {
+	for i, w := range slices.Backward(want) {
+		for j, g := range slices.Backward(got) {
+			if w == g {
 				length[i][j] = length[i+1][j+1] + 1
 			} else {
 				length[i][j] = max(length[i+1][j], length[i][j+1])
 			}
 		}
 	}
-	var lines []string
-	changed := map[int]bool{}
 	for i, j := 0, 0; i < len(want) || j < len(got); {
 		switch {
 		case i < len(want) && j < len(got) && want[i] == got[j]:
-			lines = append(lines, "  "+want[i])
+			same(want[i : i+1])
 			i++
 			j++
 		case j == len(got) || i < len(want) && length[i+1][j] >= length[i][j+1]:
-			changed[len(lines)] = true
-			lines = append(lines, "- "+want[i])
+			differ("- ", want[i])
 			i++
 		default:
-			changed[len(lines)] = true
-			lines = append(lines, "+ "+got[j])
+			differ("+ ", got[j])
 			j++
 		}
 	}
+}
+
+// shown returns the lines that changed with those around them.
+func shown(lines []string, changed map[int]bool) string {
 	if len(changed) == 0 {
 		return ""
 	}
 	var b strings.Builder
-	last := -1
+	last, written := -1, 0
 	for n, line := range lines {
 		near := false
 		for k := n - diffContext; k <= n+diffContext; k++ {
@@ -197,11 +230,16 @@ func diffLines(want, got []string) string {
 		if !near {
 			continue
 		}
+		if written == maxDiffLines {
+			b.WriteString("  … and more\n")
+			break
+		}
 		if n > last+1 {
 			b.WriteString("  …\n")
 		}
 		b.WriteString(line + "\n")
 		last = n
+		written++
 	}
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package claudetest
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"strings"
@@ -20,8 +21,17 @@ type object = map[string]any
 func payload(name string, members object) string {
 	whole := object{"type": name}
 	maps.Copy(whole, members)
-	data, _ := json.Marshal(whole) //nolint:errchkjson // what goes in was decoded from JSON
-	return event(name, string(data))
+	return event(name, encode(whole))
+}
+
+// encode writes JSON as the API does, < and & as they are. What goes in was decoded
+// from JSON, or is made of strings and numbers, and so cannot fail.
+func encode(v any) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) //nolint:errchkjson // see above
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // eventsOf returns the events that a message is streamed as, in the API's order:
@@ -35,7 +45,7 @@ func eventsOf(m *claude.Response) ([]string, error) {
 	usage, _ := whole["usage"].(object)
 	content, _ := whole["content"].([]any)
 	start := maps.Clone(whole)
-	start["content"], start["stop_reason"], start["stop_sequence"] = []any{}, nil, nil
+	start["content"], start["stop_reason"], start["stop_sequence"], start["stop_details"] = []any{}, nil, nil, nil
 	started := maps.Clone(usage)
 	started["output_tokens"] = 1
 	start["usage"] = started
@@ -66,12 +76,15 @@ func eventsOf(m *claude.Response) ([]string, error) {
 
 // objectOf encodes a message with every member that the API always sends.
 func objectOf(m *claude.Response) (object, error) {
-	data, err := json.Marshal(m)
-	if err != nil {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(m); err != nil {
 		return nil, err
 	}
+	data := b.Bytes()
 	whole := object{"stop_details": nil, "container": nil}
-	if err := json.Unmarshal(data, &whole); err != nil {
+	if err := decode(data, &whole); err != nil {
 		return nil, err
 	}
 	usage := object{
@@ -82,20 +95,70 @@ func objectOf(m *claude.Response) (object, error) {
 	maps.Copy(usage, given)
 	whole["usage"] = usage
 	content, _ := whole["content"].([]any)
-	for _, b := range content {
-		block, _ := b.(object)
-		switch block["type"] {
-		case "text":
-			if _, ok := block["citations"]; !ok {
-				block["citations"] = nil
-			}
-		case "tool_use":
-			if _, ok := block["caller"]; !ok {
-				block["caller"] = object{"type": "direct"}
-			}
+	var inputs struct {
+		Content []struct {
+			Input json.RawMessage `json:"input"` // as it is: its members keep their order
+		} `json:"content"`
+	}
+	if err := json.Unmarshal(data, &inputs); err != nil {
+		return nil, err
+	}
+	for i, b := range content {
+		if block, _ := b.(object); block["input"] != nil {
+			block["input"] = inputs.Content[i].Input
 		}
 	}
+	fill(whole)
 	return whole, nil
+}
+
+// alwaysSent are the members of an answer's objects that the API sends even where they
+// say nothing, by the object's type.
+var alwaysSent = map[string]object{
+	"text":                          {"citations": nil},
+	"tool_use":                      {"caller": object{"type": "direct"}},
+	"server_tool_use":               {"caller": object{"type": "direct"}},
+	"web_search_tool_result":        {"caller": object{"type": "direct"}},
+	"web_fetch_tool_result":         {"caller": object{"type": "direct"}},
+	"web_search_result":             {"page_age": nil},
+	"web_fetch_result":              {"retrieved_at": nil},
+	"document":                      {"title": nil, "citations": nil},
+	"char_location":                 {"file_id": nil},
+	"page_location":                 {"file_id": nil},
+	"content_block_location":        {"file_id": nil},
+	"tool_search_tool_result_error": {"error_message": nil},
+	"text_editor_code_execution_tool_result_error":  {"error_message": nil},
+	"text_editor_code_execution_view_result":        {"num_lines": nil, "start_line": nil, "total_lines": nil},
+	"text_editor_code_execution_str_replace_result": {"lines": nil, "new_lines": nil, "new_start": nil, "old_lines": nil, "old_start": nil},
+	"refusal": {"category": nil, "explanation": nil},
+}
+
+// fill adds what is always sent, in everything within v.
+func fill(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, x := range v {
+			fill(x)
+		}
+	case object:
+		if typ, _ := v["type"].(string); typ != "text" || v["text"] != nil { // a source may be of text too
+			for name, value := range alwaysSent[typ] {
+				if _, ok := v[name]; !ok {
+					v[name] = value
+				}
+			}
+		}
+		for _, x := range v {
+			fill(x)
+		}
+	}
+}
+
+// decode reads JSON, with its numbers as they are.
+func decode(data []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	return dec.Decode(v)
 }
 
 // streamed splits a block into what its start carries and its deltas. Blocks that
@@ -119,9 +182,10 @@ func streamed(block object) (first object, deltas []object) {
 		deltas = append(deltas, object{"type": "signature_delta", "signature": block["signature"]})
 	case "tool_use", "server_tool_use":
 		first["input"] = object{}
-		input, _ := json.Marshal(block["input"]) //nolint:errchkjson // decoded from JSON
 		deltas = append(deltas, object{"type": "input_json_delta", "partial_json": ""})
-		deltas = append(deltas, parts(string(input), "input_json_delta", "partial_json")...)
+		if input, _ := block["input"].(json.RawMessage); string(input) != "{}" { // of which nothing else is sent
+			deltas = append(deltas, parts(string(input), "input_json_delta", "partial_json")...)
+		}
 	}
 	return first, deltas
 }

@@ -1,30 +1,24 @@
 package claudetest
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
 
 // Error answers with the API's error envelope.
 func Error(status int, typ, message string) Step {
-	return Step{name: fmt.Sprintf("%d %s", status, typ), raw: &rawAnswer{status: status, body: envelope(typ, message)}}
+	return Step{name: fmt.Sprintf("%d %s", status, typ), raw: &rawAnswer{status: status, body: envelope(typ, message, "")}}
 }
 
-func envelope(typ, message string) string {
-	var e struct {
-		Type  string `json:"type"`
-		Error struct {
-			Type    string `json:"type"`
-			Message string `json:"message"`
-		} `json:"error"`
-		RequestID string `json:"request_id,omitempty"`
+func envelope(typ, message, code string) string {
+	failure := object{"type": typ, "message": message}
+	if code != "" {
+		failure["details"] = object{"error_code": code}
 	}
-	e.Type, e.Error.Type, e.Error.Message, e.RequestID = "error", typ, message, requestIDPlace
-	data, _ := json.Marshal(e) //nolint:errchkjson // strings
-	return string(data)
+	return encode(object{"type": "error", "error": failure, "request_id": requestIDPlace})
 }
 
 // requestIDPlace stands in a body where the request's id goes.
@@ -71,9 +65,11 @@ func Forbidden() Step {
 // NotFound is a model, an object or a path that is not there: 404.
 func NotFound(what string) Step { return Error(http.StatusNotFound, "not_found_error", what) }
 
-// TooLarge is a body over the limit, refused by the edge: 413.
+// TooLarge is a body over the limit, refused by the provider's edge: 413, without a
+// request id.
 func TooLarge() Step {
-	return Error(http.StatusRequestEntityTooLarge, "request_too_large", "Request exceeds the maximum size")
+	return foreign("413 request_too_large", http.StatusRequestEntityTooLarge, "application/json", `{"error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}`).
+		Header("Server", "cloudflare").Header("Cf-Ray", "8a1b2c3d4e5f6789-HKG")
 }
 
 // Internal is a failure inside the API: 500.
@@ -157,6 +153,8 @@ type cut struct {
 	kind cutKind
 	wait time.Duration // of a stall
 	data string        // what is put there
+
+	event bool // only where there are events
 }
 
 type cutKind uint8
@@ -171,7 +169,7 @@ const (
 )
 
 func (s Step) with(c cut) Step {
-	s.cuts = append(s.cuts[:len(s.cuts):len(s.cuts)], c)
+	s.cuts = append(slices.Clip(s.cuts), c)
 	return s
 }
 
@@ -191,25 +189,27 @@ func (s Step) StallAfter(at Place, wait time.Duration) Step {
 	return s.with(cut{at: at, kind: cutStall, wait: wait})
 }
 
-// FailAfter sends an error event at a place of a stream, and nothing after it.
+// FailAfter sends an error event at a place of a stream, and nothing after it. An
+// answer that is not streamed has no events and stays as it is; so it does with
+// [Step.GarbageAfter], [Step.PingAfter] and [Step.HugeEventAfter].
 func (s Step) FailAfter(at Place, typ, message string) Step {
-	return s.with(cut{at: at, kind: cutFail, data: event("error", envelope(typ, message))})
+	return s.with(cut{at: at, kind: cutFail, data: event("error", envelope(typ, message, "")), event: true})
 }
 
 // GarbageAfter puts text that is no event into a stream.
 func (s Step) GarbageAfter(at Place) Step {
-	return s.with(cut{at: at, kind: cutInsert, data: "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"del\n\n"})
+	return s.with(cut{at: at, kind: cutInsert, data: "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"del\n\n", event: true})
 }
 
 // PingAfter puts a ping into a stream.
 func (s Step) PingAfter(at Place) Step {
-	return s.with(cut{at: at, kind: cutInsert, data: ping})
+	return s.with(cut{at: at, kind: cutInsert, data: ping, event: true})
 }
 
 // HugeEventAfter puts an event of so many bytes into a stream. Its type is unknown,
 // so that it breaks nothing but limits.
 func (s Step) HugeEventAfter(at Place, size int) Step {
-	return s.with(cut{at: at, kind: cutInsert, data: event("huge", `{"type":"huge","padding":"`+strings.Repeat("x", size)+`"}`)})
+	return s.with(cut{at: at, kind: cutInsert, data: event("huge", `{"type":"huge","padding":"`+strings.Repeat("x", size)+`"}`), event: true})
 }
 
 // InsertAfter puts whatever you like into an answer, as it is.
@@ -250,7 +250,8 @@ func SlowHeader(wait time.Duration) Step { return Text("slow").After(wait).named
 
 // StaleKeepAlive is a kept connection that has died unnoticed: the server breaks it
 // when the next request arrives on it, unread. A request on a new connection does
-// not meet it.
+// not meet it. Needs [NewServer] or [NewTransport]; over HTTP/2 a connection ends
+// with [GoAway].
 func StaleKeepAlive() Step { return Step{name: "stale keep-alive", link: linkStale} }
 
 // GoAway is an HTTP/2 server that shuts down: it says that it did not look at the

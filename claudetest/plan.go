@@ -1,9 +1,9 @@
 package claudetest
 
 import (
-	"encoding/json"
-	"fmt"
+	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +16,8 @@ type plan struct {
 	wait   time.Duration // before the header
 	status int
 	header http.Header
-	length int // Content-Length; -1: not said
+	length int  // Content-Length; -1: not said
+	stream bool // the parts are events
 	parts  []part
 	end    cutKind // cutEnd: complete
 }
@@ -28,54 +29,52 @@ type part struct {
 }
 
 // planOf makes the plan of a step for a request.
-func planOf(s Step, r *Request, now time.Time) (plan, error) {
+func planOf(s Step, r *Request) (plan, error) {
+	now := r.At // when the header is sent, as far as that is known
+	if s.wait < Forever {
+		now = now.Add(s.wait)
+	}
 	p := plan{link: s.link, wait: s.wait, status: http.StatusOK, header: make(http.Header), end: cutEnd}
 	if !s.without && s.link == linkFine {
 		apiHeader(p.header, r, now)
 	}
+	withID := func(text string) string { return strings.ReplaceAll(text, requestIDPlace, r.ID) }
 	var pieces []string
 	switch {
 	case s.raw != nil:
 		p.status = s.raw.status
-		body := strings.ReplaceAll(s.raw.body, requestIDPlace, r.ID)
-		pieces = slices16(body)
+		pieces = slices16(withID(s.raw.body))
 	case s.reply != nil:
 		var err error
 		if pieces, err = message(s, r, &p); err != nil {
 			return p, err
 		}
+		p.stream = r.Stream
 	}
 	for name, values := range s.header {
 		if values[0] == "" {
 			p.header.Del(name)
 		} else {
-			p.header[name] = values
+			p.header[name] = slices.Clone(values)
 		}
 	}
 	if s.limit != nil {
 		s.limit(p.header, now)
 	}
-	p.length = 0
-	for _, piece := range pieces {
-		p.length += len(piece)
-	}
-	if isStream(p.header) {
+	if p.stream {
 		p.length = -1
 	}
 	for _, piece := range pieces {
-		p.parts = append(p.parts, part{s.pause, strings.ReplaceAll(piece, requestIDPlace, r.ID)})
+		p.parts = append(p.parts, part{s.pause, piece})
+		if !p.stream {
+			p.length += len(piece)
+		}
 	}
 	for _, c := range s.cuts {
+		c.data = withID(c.data)
 		p.apply(c)
 	}
-	for i := range p.parts {
-		p.parts[i].data = strings.ReplaceAll(p.parts[i].data, requestIDPlace, r.ID)
-	}
 	return p, nil
-}
-
-func isStream(h http.Header) bool {
-	return strings.HasPrefix(h.Get("Content-Type"), "text/event-stream")
 }
 
 // message is the answer of a step that has one: events where the request asks for
@@ -83,7 +82,10 @@ func isStream(h http.Header) bool {
 func message(s Step, r *Request, p *plan) ([]string, error) {
 	m := s.reply(r)
 	if m == nil {
-		return nil, fmt.Errorf("step %q answers with nil", s)
+		return nil, errors.New("its answer is nil")
+	}
+	for _, change := range s.changes {
+		change(m)
 	}
 	complete(m, r)
 	if r.Stream {
@@ -96,8 +98,7 @@ func message(s Step, r *Request, p *plan) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(whole)
-	return slices16(string(data)), err
+	return slices16(encode(whole)), nil
 }
 
 // slices16 cuts a body into sixteen parts, so that places and pauses mean
@@ -122,14 +123,20 @@ func apiHeader(h http.Header, r *Request, now time.Time) {
 		h.Set("Anthropic-Ratelimit-"+name+"-Remaining", strconv.Itoa(max(0, left)))
 		h.Set("Anthropic-Ratelimit-"+name+"-Reset", now.Add(time.Second).UTC().Format(time.RFC3339))
 	}
+	tokens := func(name string, most, used int) { // the API rounds them to thousands
+		limit(name, most, (most-used+500)/1000*1000)
+	}
 	limit("Requests", 4000, 4000-1)
-	limit("Input-Tokens", 400_000, 400_000-inputTokens(r.Body))
-	limit("Output-Tokens", 80_000, 80_000)
-	limit("Tokens", 480_000, 480_000-inputTokens(r.Body))
+	tokens("Input-Tokens", 400_000, inputTokens(r.Body))
+	tokens("Output-Tokens", 80_000, 0)
+	tokens("Tokens", 480_000, inputTokens(r.Body))
 }
 
 // apply changes the plan for what happens at a place.
 func (p *plan) apply(c cut) {
+	if c.event && !p.stream {
+		return
+	}
 	i, rest := p.find(c.at)
 	switch c.kind {
 	case cutClose, cutReset:
@@ -139,37 +146,41 @@ func (p *plan) apply(c cut) {
 		p.parts, p.end = p.parts[:i:i], cutEnd
 		p.add(rest)
 		if p.length >= 0 {
-			p.length = 0
-			for _, q := range p.parts {
-				p.length += len(q.data)
-			}
+			p.length = p.size()
 		}
 	case cutFail:
 		p.parts, p.end = p.parts[:i:i], cutEnd
 		p.add(rest)
 		p.parts = append(p.parts, part{data: c.data})
 	case cutStall, cutInsert:
-		tail := p.parts[i:]
-		whole := append([]part(nil), p.parts[:i]...)
+		head, tail := slices.Clone(p.parts[:i]), slices.Clone(p.parts[i:])
 		if rest != "" {
-			whole = append(whole, part{tail[0].wait, rest})
-			tail = append([]part{{0, tail[0].data[len(rest):]}}, tail[1:]...)
+			head = append(head, part{tail[0].wait, rest})
+			tail[0] = part{0, tail[0].data[len(rest):]}
 		}
-		if c.kind == cutInsert {
-			whole = append(whole, part{data: c.data})
+		switch {
+		case c.kind == cutInsert:
+			head = append(head, part{data: c.data})
 			if p.length >= 0 {
 				p.length += len(c.data)
 			}
-		} else if len(tail) > 0 {
-			tail = append([]part{{tail[0].wait + c.wait, tail[0].data}}, tail[1:]...)
-			if tail[0].wait < 0 {
+		case len(tail) == 0:
+			tail = []part{{wait: c.wait}}
+		default:
+			if tail[0].wait += c.wait; tail[0].wait < 0 { // beyond what a time can hold
 				tail[0].wait = Forever
 			}
-		} else {
-			whole = append(whole, part{wait: c.wait})
 		}
-		p.parts = append(whole, tail...)
+		p.parts = slices.Concat(head, tail)
 	}
+}
+
+// size is what of the body is sent.
+func (p *plan) size() (n int) {
+	for _, q := range p.parts {
+		n += len(q.data)
+	}
+	return n
 }
 
 func (p *plan) add(rest string) {

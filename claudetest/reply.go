@@ -3,6 +3,7 @@ package claudetest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/steadfast-go/claude"
@@ -27,7 +28,7 @@ func Call(name, input string) *claude.ToolUseBlock {
 }
 
 // Blocks answers with a message of the given content. It stops for "tool_use" if
-// there is a call in it, else for "end_turn".
+// there is a call in it, else for "end_turn": see [Step.StopReason].
 func Blocks(blocks ...claude.Block) Step {
 	return Reply(func(*Request) *claude.Response {
 		return &claude.Response{Message: claude.Message{Role: claude.RoleAssistant, Content: blocks}}
@@ -76,13 +77,7 @@ func (s Step) Usage(input, output int) Step {
 }
 
 func (s Step) change(f func(r *claude.Response)) Step {
-	if reply := s.reply; reply != nil {
-		s.reply = func(r *Request) *claude.Response {
-			m := reply(r)
-			f(m)
-			return m
-		}
-	}
+	s.changes = append(slices.Clip(s.changes), f)
 	return s
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +29,13 @@ type slot struct {
 	step  Step
 	left  int
 	taken int
+	picks map[*picker]func(r *Request) Step
+}
+
+// picker chooses another step for each request. What it remembers of the requests
+// before belongs to a script, so that one step may stand in several.
+type picker struct {
+	start func() func(r *Request) Step
 }
 
 // A Request is what a script was asked, decoded.
@@ -46,7 +55,8 @@ type Request struct {
 	Message claude.Request // the body, decoded, of a request that creates a message
 	Step    string         // what answered it
 
-	err error // of decoding
+	base string // scheme, host and what stands before /v1
+	err  error  // of decoding
 }
 
 func newScript(steps []Step) *Script {
@@ -79,25 +89,41 @@ func (s *Script) Requests() []Request {
 
 // Chance takes the first step with a probability from 0 to 1, else the second. The
 // seed makes it the same each time.
+//
+// What [Chance], [Cycle] and [Limited] choose from must be steps that answer a
+// request or break it once it has been read; a fault that comes before, such as
+// [GoAway], is a step of its own.
 func Chance(probability float64, seed uint64, hit, miss Step) Step {
 	return Step{
 		name: fmt.Sprintf("%s with probability %g, else %s", hit.name, probability, miss.name),
-		pick: func(n int, _ *Request) Step {
-			if rand.New(rand.NewPCG(seed, uint64(n))).Float64() < probability {
-				return hit
+		pick: &picker{func() func(*Request) Step {
+			random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // not for secrets
+			return func(*Request) Step {
+				if random.Float64() < probability {
+					return hit
+				}
+				return miss
 			}
-			return miss
-		},
+		}},
 	}.Always()
 }
 
-// Cycle takes its steps in turn, for ever.
+// Cycle takes its steps in turn, for ever. There must be one.
 func Cycle(steps ...Step) Step {
-	return Step{name: "cycle", pick: func(n int, _ *Request) Step { return steps[n%len(steps)] }}.Always()
+	if len(steps) == 0 {
+		panic("claudetest: Cycle without steps")
+	}
+	return Step{name: "cycle", pick: &picker{func() func(*Request) Step {
+		n := -1
+		return func(*Request) Step {
+			n++
+			return steps[n%len(steps)]
+		}
+	}}}.Always()
 }
 
 // handle answers a request: it says what a server has to do.
-func (s *Script) handle(r *Request) (plan, error) {
+func (s *Script) handle(r *Request) plan {
 	r.decode()
 	s.mu.Lock()
 	r.Number = len(s.requests) + 1
@@ -107,14 +133,33 @@ func (s *Script) handle(r *Request) (plan, error) {
 		step, ok = s.api.answer(r)
 	}
 	if !ok {
-		text := fmt.Sprintf("request %d, %s %s, finds no step", r.Number, r.Method, r.Path)
-		s.unexpected = append(s.unexpected, text)
-		step = InvalidRequest("claudetest: " + text)
+		step = s.refuse(fmt.Sprintf("request %d, %s %s, finds no step", r.Number, r.Method, r.Path))
 	}
 	r.Step = step.String()
 	s.requests = append(s.requests, *r)
 	s.mu.Unlock()
-	return planOf(step, r, r.At)
+	p, err := planOf(step, r)
+	if err != nil {
+		s.mu.Lock()
+		step = s.refuse(fmt.Sprintf("request %d, %s %s: step %q cannot be played: %v", r.Number, r.Method, r.Path, step, err))
+		s.mu.Unlock()
+		p, _ = planOf(step, r)
+	}
+	return p
+}
+
+// refuse keeps what went wrong with the test itself for Verify, and returns the
+// step that tells the caller. The lock is held.
+func (s *Script) refuse(text string) Step {
+	s.unexpected = append(s.unexpected, text)
+	return InvalidRequest("claudetest: " + text).ShouldRetry(false)
+}
+
+// misplaced keeps for Verify that a fault was due where it cannot be played.
+func (s *Script) misplaced(r *Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuse(fmt.Sprintf("request %d, %s %s: step %q cannot be played here, see its documentation", r.Number, r.Method, r.Path, r.Step))
 }
 
 // take returns the first step that is for a request. The lock is held.
@@ -125,13 +170,44 @@ func (s *Script) take(r *Request) (Step, bool) {
 			continue
 		}
 		slot.left--
-		for step.pick != nil {
-			step = step.pick(slot.taken, r)
-		}
 		slot.taken++
+		for step.pick != nil {
+			next := slot.picks[step.pick]
+			if next == nil {
+				next = step.pick.start()
+				if slot.picks == nil {
+					slot.picks = make(map[*picker]func(r *Request) Step)
+				}
+				slot.picks[step.pick] = next
+			}
+			step = step.over(next(r))
+		}
 		return step, true
 	}
 	return Step{}, false
+}
+
+// over lays what was asked of a step over the one that it chose.
+func (s Step) over(chosen Step) Step {
+	for name, values := range s.header {
+		chosen = chosen.Header(name, values[0])
+	}
+	if s.wait != 0 {
+		chosen.wait = s.wait
+	}
+	if s.pause != 0 {
+		chosen.pause = s.pause
+	}
+	if s.limit != nil {
+		chosen.limit = s.limit
+	}
+	for _, c := range s.cuts {
+		chosen = chosen.with(c)
+	}
+	for _, f := range s.changes {
+		chosen = chosen.change(f)
+	}
+	return chosen
 }
 
 // isFor reports whether a step is for a request.
@@ -141,15 +217,10 @@ func (s Step) isFor(r *Request) bool {
 		want = "POST /v1/messages"
 	}
 	method, path, _ := strings.Cut(want, " ")
-	at := strings.LastIndex(r.Path, "/v1/")
-	if at < 0 {
-		at = 0
-	}
-	asked := r.Path[at:]
-	if method != r.Method || asked != path && !(strings.HasSuffix(path, "/") && strings.HasPrefix(asked, path)) {
-		return false
-	}
-	return (s.model == "" || s.model == r.Model) && (s.key == "" || s.key == r.Key)
+	asked := r.Path[max(0, strings.LastIndex(r.Path, "/v1/")):]
+	below := strings.HasSuffix(path, "/") && strings.HasPrefix(asked, path)
+	return method == r.Method && (asked == path || below) &&
+		(s.model == "" || s.model == r.Model) && (s.key == "" || s.key == r.Key)
 }
 
 // takeLink takes the step that is due if it is a fault of the connection that
@@ -166,10 +237,11 @@ func (s *Script) takeLink(want func(linkFault) bool) (Step, bool) {
 	return slot.step, true
 }
 
-// due returns the slot that comes next. The lock is held.
+// due returns the slot that comes next, of those that are for any request that
+// creates a message. The lock is held.
 func (s *Script) due() *slot {
 	for _, slot := range s.slots {
-		if slot.left > 0 {
+		if slot.left > 0 && slot.step.on == "" && slot.step.model == "" && slot.step.key == "" {
 			return slot
 		}
 	}
@@ -182,7 +254,12 @@ func (s *Script) endsConnection() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	slot := s.due()
-	return slot != nil && slot.step.link.handshake()
+	return slot != nil && (slot.step.link.handshake() || slot.step.link == linkProxy)
+}
+
+// baseOf is what stands before /v1 in the URL of a request.
+func baseOf(scheme, host, path string) string {
+	return scheme + "://" + host + path[:max(0, strings.LastIndex(path, "/v1/"))]
 }
 
 // decode fills in what the body and headers say.
@@ -217,44 +294,57 @@ type Capacity struct {
 
 // Limited answers with a step as far as a capacity reaches.
 func Limited(c Capacity, step Step) Step {
-	requests, tokens := bucket{perMinute: c.RequestsPerMinute}, bucket{perMinute: c.TokensPerMinute}
-	var mu sync.Mutex
-	var places []time.Time // when each is free again
 	return Step{
 		name: step.name + " within a capacity",
-		pick: func(_ int, r *Request) Step {
-			mu.Lock()
-			defer mu.Unlock()
-			now, size := r.At, inputTokens(r.Body)
-			wait := max(requests.wait(now, 1), tokens.wait(now, size))
-			headers := func(s Step) Step {
-				return tokens.header(requests.header(s, "Requests", now), "Input-Tokens", now)
+		pick: &picker{func() func(*Request) Step {
+			l := &limiter{
+				Capacity: c, step: step,
+				requests: bucket{perMinute: c.RequestsPerMinute}, tokens: bucket{perMinute: c.TokensPerMinute},
 			}
-			if wait > 0 {
-				return headers(RateLimited((wait + time.Second - 1).Truncate(time.Second)))
-			}
-			if c.Concurrent > 0 {
-				busy := places[:0]
-				for _, p := range places {
-					if p.After(now) {
-						busy = append(busy, p)
-					}
-				}
-				if places = busy; len(places) >= c.Concurrent+c.Queue {
-					return headers(Overloaded())
-				}
-				start := now
-				if n := len(places); n >= c.Concurrent {
-					start = places[n-c.Concurrent]
-				}
-				places = append(places, start.Add(c.Service))
-				step = step.After(start.Add(c.Service).Sub(now))
-			}
-			requests.take(1)
-			tokens.take(size)
-			return headers(step)
-		},
+			return l.answer
+		}},
 	}.Always()
+}
+
+// limiter is a capacity at work.
+type limiter struct {
+	Capacity
+
+	step             Step
+	requests, tokens bucket
+	places           []time.Time // when each is free again
+}
+
+func (l *limiter) answer(r *Request) Step {
+	now, size := r.At, inputTokens(r.Body)
+	if wait := max(l.requests.wait(now, 1), l.tokens.wait(now, size)); wait > 0 {
+		return l.header(RateLimited((wait + time.Second - 1).Truncate(time.Second)), now)
+	}
+	step := l.step
+	if l.Concurrent > 0 {
+		l.places = slices.DeleteFunc(l.places, func(free time.Time) bool { return !free.After(now) })
+		n := len(l.places)
+		if n >= l.Concurrent+l.Queue {
+			return l.header(Overloaded(), now)
+		}
+		start := now
+		if n >= l.Concurrent {
+			start = l.places[n-l.Concurrent]
+		}
+		l.places = append(l.places, start.Add(l.Service))
+		step = step.After(start.Add(l.Service).Sub(now))
+	}
+	l.requests.used++
+	l.tokens.used += float64(size)
+	return l.header(step, now)
+}
+
+// header adds what the API says of the limits. That of all tokens is the most
+// restrictive one in effect.
+func (l *limiter) header(s Step, now time.Time) Step {
+	s = l.requests.header(s, "Requests", now)
+	s = l.tokens.header(s, "Input-Tokens", now)
+	return l.tokens.header(s, "Tokens", now)
 }
 
 // bucket is a limit that refills all the time.
@@ -264,29 +354,29 @@ type bucket struct {
 	at        time.Time
 }
 
-// wait returns how long until n fit in.
+// wait returns how long until n fit in. More than the bucket holds fit in when it
+// is full.
 func (b *bucket) wait(now time.Time, n int) time.Duration {
 	if b.perMinute == 0 {
 		return 0
 	}
-	rate := float64(b.perMinute) / time.Minute.Seconds()
 	if !b.at.IsZero() {
-		b.used = max(0, b.used-now.Sub(b.at).Seconds()*rate)
+		b.used = max(0, b.used-now.Sub(b.at).Seconds()*b.rate())
 	}
 	b.at = now
 	over := b.used + float64(min(n, b.perMinute)) - float64(b.perMinute)
-	return max(0, time.Duration(over/rate*float64(time.Second)))
+	return max(0, time.Duration(over/b.rate()*float64(time.Second)))
 }
 
-func (b *bucket) take(n int) { b.used += float64(n) }
+// rate is what comes back each second.
+func (b *bucket) rate() float64 { return float64(b.perMinute) / time.Minute.Seconds() }
 
 func (b *bucket) header(s Step, name string, now time.Time) Step {
 	if b.perMinute == 0 {
 		return s
 	}
-	rate := float64(b.perMinute) / time.Minute.Seconds()
-	full := now.Add(time.Duration(b.used / rate * float64(time.Second)))
-	return s.Header("Anthropic-Ratelimit-"+name+"-Limit", fmt.Sprint(b.perMinute)).
-		Header("Anthropic-Ratelimit-"+name+"-Remaining", fmt.Sprint(max(0, b.perMinute-int(b.used)))).
+	full := now.Add(time.Duration(b.used/b.rate()*float64(time.Second)) + time.Second - 1)
+	return s.Header("Anthropic-Ratelimit-"+name+"-Limit", strconv.Itoa(b.perMinute)).
+		Header("Anthropic-Ratelimit-"+name+"-Remaining", strconv.Itoa(max(0, int(float64(b.perMinute)-b.used)))).
 		Header("Anthropic-Ratelimit-"+name+"-Reset", full.UTC().Format(time.RFC3339))
 }

@@ -7,7 +7,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"log"
+	"log" //nolint:depguard // for http.Server, which knows no other
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -37,13 +38,14 @@ type Server struct {
 	ca       *authority // nil without TLS
 	http     *http.Server
 	listener net.Listener
-	serving  sync.WaitGroup
-	closing  chan struct{}
-	once     sync.Once
+	ctx      context.Context //nolint:containedctx // a server's life is not a call's
+	cancel   context.CancelFunc
 
-	mu    sync.Mutex
-	proxy string
-	conns map[net.Conn]struct{} // those that net/http does not know
+	mu      sync.Mutex
+	serving sync.WaitGroup // handlers too: net/http does not wait for them
+	closed  bool
+	proxy   string
+	conns   map[net.Conn]struct{} // those that net/http does not know
 }
 
 // NewServer starts a server that speaks HTTP/1.1 and ends with the test. A step
@@ -78,14 +80,16 @@ func begin(t TB, secure bool, steps []Step) *Server {
 func Start(steps ...Step) (*Server, error) { return start(false, steps) }
 
 func start(secure bool, steps []Step) (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Script: newScript(steps), closing: make(chan struct{}), conns: make(map[net.Conn]struct{})}
+	s := &Server{Script: newScript(steps), conns: make(map[net.Conn]struct{})}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.listener = &breakingListener{Listener: listener, server: s}
 	s.http = &http.Server{
-		Handler:           http.HandlerFunc(s.serve),
+		Handler:           s.tracked(s.serve),
+		BaseContext:       func(net.Listener) context.Context { return s.ctx },
 		ErrorLog:          log.New(io.Discard, "", 0), // broken handshakes are what is asked for
 		ReadHeaderTimeout: time.Minute,
 		ConnState: func(conn net.Conn, state http.ConnState) {
@@ -132,15 +136,29 @@ func (s *Server) tlsConfig(ca *authority, problem certProblem) *tls.Config {
 
 // Close stops the server and waits until nothing of it is left.
 func (s *Server) Close() {
-	s.once.Do(func() {
-		close(s.closing)
-		_ = s.http.Close()
+	s.mu.Lock()
+	s.closed = true
+	for conn := range s.conns {
+		_ = conn.Close()
+	}
+	s.mu.Unlock()
+	s.cancel()
+	_ = s.http.Close()
+	s.serving.Wait()
+}
+
+// tracked is a handler that Close waits for.
+func (s *Server) tracked(h http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		for conn := range s.conns {
-			_ = conn.Close()
+		if s.closed {
+			s.mu.Unlock()
+			panic(http.ErrAbortHandler)
 		}
+		s.serving.Add(1)
 		s.mu.Unlock()
-		s.serving.Wait()
+		defer s.serving.Done()
+		h(w, r)
 	})
 }
 
@@ -148,12 +166,10 @@ func (s *Server) Close() {
 func (s *Server) own(conn net.Conn) (done func()) {
 	s.mu.Lock()
 	s.conns[conn] = struct{}{}
-	s.mu.Unlock()
-	select {
-	case <-s.closing:
+	if s.closed {
 		_ = conn.Close()
-	default:
 	}
+	s.mu.Unlock()
 	return func() {
 		_ = conn.Close()
 		s.mu.Lock()
@@ -168,27 +184,21 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 	if err != nil {
 		return
 	}
+	ctx := req.Context()
 	r := Request{Method: req.Method, Path: req.URL.Path, Query: req.URL.RawQuery, Host: req.Host, Header: req.Header.Clone(), Body: body, At: time.Now()}
-	p, err := s.handle(&r)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusTeapot)
-		return
-	}
-	ctx, cancel := context.WithCancel(req.Context())
-	defer cancel()
-	s.serving.Go(func() {
-		select {
-		case <-s.closing:
-			cancel()
-		case <-ctx.Done():
-		}
-	})
+	scheme, _, _ := strings.Cut(s.URL, ":")
+	r.base = baseOf(scheme, req.Host, r.Path)
+	p := s.handle(&r)
 	switch p.link {
 	case linkFine:
 	case linkReset:
 		breakOff(w, true)
 		return
+	case linkClose:
+		breakOff(w, false)
+		return
 	default:
+		s.misplaced(&r)
 		breakOff(w, false)
 		return
 	}
@@ -196,9 +206,7 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 		panic(http.ErrAbortHandler) // the caller has gone, or we are closing
 	}
 	header := w.Header()
-	for name, values := range p.header {
-		header[name] = values
-	}
+	maps.Copy(header, p.header)
 	if p.header.Get("Content-Type") == "" {
 		header["Content-Type"] = nil // net/http would guess one
 	}
@@ -319,7 +327,7 @@ func refuseStream(conn net.Conn, goAway bool) {
 	}
 	send := func(kind, flags byte, stream uint32, payload []byte) {
 		head := make([]byte, frameHeaderLen, frameHeaderLen+len(payload))
-		binary.BigEndian.PutUint32(head, uint32(len(payload))<<8|uint32(kind))
+		binary.BigEndian.PutUint32(head, uint32(len(payload))<<8|uint32(kind)) //nolint:gosec // a few bytes
 		head[4] = flags
 		binary.BigEndian.PutUint32(head[5:], stream)
 		_, _ = conn.Write(append(head, payload...))
@@ -379,7 +387,7 @@ func (c *breakingConn) Read(p []byte) (int, error) {
 	idle := c.idle
 	c.idle = false
 	c.mu.Unlock()
-	if n > 0 && idle {
+	if n > 0 && idle && c.server.ca == nil { // in HTTP/2 it need not be a request
 		if _, stale := c.server.takeLink(func(f linkFault) bool { return f == linkStale }); stale {
 			c.reset()
 			_ = c.Close()
@@ -404,14 +412,17 @@ func (s *Server) ProxyURL() (string, error) {
 	if s.proxy != "" {
 		return s.proxy, nil
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	proxy := &http.Server{Handler: http.HandlerFunc(s.connect), ReadHeaderTimeout: time.Minute, ErrorLog: s.http.ErrorLog}
+	if s.closed {
+		return "", errors.Join(http.ErrServerClosed, listener.Close())
+	}
+	proxy := &http.Server{Handler: s.tracked(s.connect), BaseContext: s.http.BaseContext, ReadHeaderTimeout: time.Minute, ErrorLog: s.http.ErrorLog}
 	s.serving.Go(func() { _ = proxy.Serve(listener) })
 	s.serving.Go(func() {
-		<-s.closing
+		<-s.ctx.Done()
 		_ = proxy.Close()
 	})
 	s.proxy = "http://" + listener.Addr().String()
@@ -431,7 +442,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(step.raw.status)
 		return
 	}
-	up, err := net.Dial("tcp", strings.TrimPrefix(strings.TrimPrefix(s.URL, "https://"), "http://"))
+	up, err := new(net.Dialer).DialContext(r.Context(), "tcp", strings.TrimPrefix(strings.TrimPrefix(s.URL, "https://"), "http://"))
 	if err != nil {
 		w.WriteHeader(http.StatusBadGateway)
 		return

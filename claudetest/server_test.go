@@ -84,9 +84,9 @@ func TestFaultsOfTheConnection(t *testing.T) {
 				} else {
 					client = newClient(t, claude.WithRoundTripper(claudetest.NewTransport(steps...)))
 				}
-				resp, err := client.Messages.Create(t.Context(), hello)
+				_, err := client.Messages.Create(t.Context(), hello)
 				require.NoError(t, err)
-				resp, err = client.Messages.Create(t.Context(), hello)
+				resp, err := client.Messages.Create(t.Context(), hello)
 				assert.Equal(t, tc.class, claude.ClassOf(err), "%s: %v", where, err)
 				if err == nil {
 					assert.Equal(t, "after", resp.Text())

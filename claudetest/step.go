@@ -22,13 +22,14 @@ type Step struct {
 	reply func(r *Request) *claude.Response // a message, or nil
 	raw   *rawAnswer                        // anything else, or nil
 	link  linkFault                         // breaks the connection instead
-	pick  func(n int, r *Request) Step      // chooses another step, or nil
+	pick  *picker                           // chooses another step, or nil
 
 	header  http.Header
 	without bool // without the API's own headers: something else answers
 	wait    time.Duration
 	pause   time.Duration // between the events of a stream
 	cuts    []cut
+	changes []func(m *claude.Response)         // of the message
 	limit   func(h http.Header, now time.Time) // adds headers that depend on the time
 }
 

@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -22,27 +23,37 @@ import (
 // net/http would: the errors of a broken connection have the same types.
 type Transport struct {
 	*Script
+
+	kept atomic.Bool // the last exchange left a connection that can be used again
 }
 
 // NewTransport returns a Transport.
-func NewTransport(steps ...Step) *Transport { return &Transport{newScript(steps)} }
+func NewTransport(steps ...Step) *Transport { return &Transport{Script: newScript(steps)} }
+
+// CloseIdleConnections forgets the kept connection that [StaleKeepAlive] needs.
+func (t *Transport) CloseIdleConnections() { t.kept.Store(false) }
 
 // RoundTrip plays the step that is for a request.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	r := Request{Method: req.Method, Path: req.URL.Path, Query: req.URL.RawQuery, Host: req.Host, Header: req.Header.Clone(), At: time.Now()}
+	if r.Method == "" {
+		r.Method = http.MethodGet
+	}
 	if r.Host == "" {
 		r.Host = req.URL.Host
 	}
-	if err := ctx.Err(); err != nil {
+	r.base = baseOf(req.URL.Scheme, r.Host, r.Path)
+	if ctx.Err() != nil {
 		closeBody(req)
-		return nil, err
+		return nil, context.Cause(ctx)
 	}
+	kept := t.kept.Swap(false)
 	if step, ok := t.takeLink(linkFault.handshake); ok {
 		closeBody(req)
 		return nil, linkError(ctx, step, req.URL.Hostname())
 	}
-	if len(t.Requests()) > 0 {
+	if kept {
 		if step, ok := t.takeLink(func(f linkFault) bool { return f == linkStale }); ok {
 			closeBody(req)
 			return nil, linkError(ctx, step, "")
@@ -56,15 +67,12 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		r.Body = body
 	}
-	p, err := t.handle(&r)
-	if err != nil {
-		return nil, err
-	}
+	p := t.handle(&r)
 	if p.link == linkProxy {
-		return nil, errors.New("claudetest: a proxy's refusal needs NewTLSServer and its ProxyURL")
+		t.misplaced(&r)
 	}
 	if p.link != linkFine {
-		return nil, linkError(ctx, Step{link: p.link}, "")
+		return nil, linkError(ctx, Step{link: p.link}, req.URL.Hostname())
 	}
 	if err := pause(ctx, p.wait); err != nil {
 		return nil, err
@@ -77,7 +85,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if p.length >= 0 {
 		resp.Header.Set("Content-Length", strconv.Itoa(p.length))
 	}
+	t.kept.Store(p.end == cutEnd)
 	body := &memoryBody{parts: p.parts, end: p.end}
+	if p.length >= 0 && p.size() == p.length {
+		body.end = cutEnd // whoever has it all does not see what comes after
+	}
 	body.ctx, body.cancel = context.WithCancel(ctx)
 	resp.Body = body
 	return resp, nil
@@ -89,14 +101,15 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// pause waits for a time, or as long as the context lasts.
+// pause waits for a time, or as long as the context lasts. Its error is the context's
+// cause, as with net/http.
 func pause(ctx context.Context, wait time.Duration) error {
 	if wait <= 0 {
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	if wait == Forever {
 		<-ctx.Done()
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -104,7 +117,7 @@ func pause(ctx context.Context, wait time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 
