@@ -638,7 +638,7 @@ func (a *attemptState) readRaw(o *observation, resp *http.Response) {
 		return
 	}
 	_ = resp.Body.Close()
-	again.err, resp.Body = err, again
+	again.err, resp.Body = brokenBody(err), again
 	o.body, o.bodyErr, o.whole = shared(data), err, true
 	if err == nil && isZipped(resp) {
 		unzip, err := gzip.NewReader(strings.NewReader(o.body))
@@ -757,7 +757,7 @@ func (b *rawBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.a.arm("StreamIdle", 0)
 	if err != nil && !b.typed && !errors.Is(err, io.EOF) {
-		err = b.limited(err)
+		err = b.typedError(err)
 	}
 	if err != nil {
 		if b.broke != nil && !errors.Is(err, io.EOF) {
@@ -769,13 +769,25 @@ func (b *rawBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// limited makes a limit of ours that ended the body an error that says so.
-func (b *rawBody) limited(err error) error {
+// typedError makes what ended a body before its time an error that says so.
+func (b *rawBody) typedError(err error) error {
 	caller, limit := b.a.ends(b.caller)
-	if caller != nil || limit == nil {
+	switch {
+	case caller != nil:
 		return err
+	case limit != nil:
+		return &NetworkError{Stage: StageBody, Timeout: true, Err: limit, class: ErrTimeout, processed: Ran}
+	case b.broke != nil:
+		return &NetworkError{Stage: StageStream, Err: err, class: ErrStreamTruncated, processed: Ran}
 	}
-	return &NetworkError{Stage: StageBody, Timeout: true, Err: limit, class: ErrTimeout, processed: Ran}
+	return brokenBody(err)
+}
+
+func brokenBody(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &NetworkError{Stage: StageBody, Err: cutBy(err), class: ErrBodyCut, processed: Ran}
 }
 
 func (b *rawBody) Close() error {

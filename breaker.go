@@ -33,7 +33,7 @@ type BreakerPolicy struct {
 	// long they take to come. Default 30; 12 where another target is at hand. Where
 	// nothing else is in the window, fewer are sure already: 16 of 16 for a share
 	// of 0.8. Attempts that have been on their way for much longer than the failures
-	// took count against a trip, as long as the target has answered lately.
+	// took count against a trip, as long as the target has answered lately or is new.
 	Run int
 	// OpenFor is how long calls are refused before a probe, ±20 %. Default 4 s.
 	OpenFor time.Duration
@@ -367,8 +367,8 @@ func (b *breaker) tripped() bool {
 	w, sure := &b.window, b.policy.FailureShare
 	older := b.flying.olderThan(b.now, muchLonger*b.took)
 	answers := !b.succeeded.IsZero() && b.now.Sub(b.succeeded) < 2*b.policy.Window
-	if !answers && w.run >= b.policy.Run && b.now.Sub(b.begun) > flyingBuckets*flyingBucket {
-		older = 0 // what is on its way may well hang
+	if !answers && w.run >= b.policy.Run && b.now.Sub(b.begun) > b.policy.Window {
+		older = 0 // nothing has answered for that long: what is on its way may well hang
 	}
 	return wilson(w.failed, w.total()+older) > sure ||
 		w.run >= b.policy.Run && (older == 0 || wilson(w.run, w.run+older) > sure)

@@ -58,22 +58,26 @@ func (e *CallError) Error() string {
 		b.WriteString(s)
 		sep = ", "
 	}
-	switch n := len(e.Attempts); n {
-	case 0:
-		add("not sent")
-	case 1:
+	switch n := len(e.Attempts); {
+	case n == 1:
 		add("1 attempt")
-	default:
+	case n > 1:
 		add(strconv.Itoa(n) + " attempts")
+	case e.Processed == NotSent:
+		add("not sent")
 	}
-	add(e.Elapsed.Round(time.Millisecond).String())
+	if len(e.Attempts) > 0 || e.Elapsed > 0 {
+		add(e.Elapsed.Round(time.Millisecond).String())
+	}
 	if e.Reason != "" && e.Reason != ReasonFinal {
 		add("gave up: " + string(e.Reason))
 	}
 	if e.RequestID != "" {
 		add(redact.Line(e.RequestID, maxShownMessage))
 	}
-	b.WriteString(")")
+	if sep != " (" {
+		b.WriteString(")")
+	}
 	if e.Err != nil {
 		b.WriteString(": ")
 		b.WriteString(redact.Line(e.Err.Error(), maxShown))
