@@ -312,14 +312,24 @@ func (a *attemptState) replayed() bool {
 	return a.replays > 0
 }
 
-// sentBody is a request's body that reports progress while it is uploaded.
+// sentBody is a request's body that reports progress while it is uploaded. It lets go
+// of the body when it is closed: the attempt lasts as long as its answer, which may be
+// a long stream.
 type sentBody struct {
-	io.ReadCloser
 	a *attemptState
+
+	mu   sync.Mutex
+	body io.ReadCloser // nil once it is closed
 }
 
 func (b *sentBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
+	b.mu.Lock()
+	body := b.body
+	b.mu.Unlock()
+	if body == nil {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	n, err := body.Read(p)
 	if errors.Is(err, io.EOF) {
 		b.a.mu.Lock()
 		b.a.read = true
@@ -327,6 +337,17 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	}
 	b.a.progress()
 	return n, err
+}
+
+func (b *sentBody) Close() error {
+	b.mu.Lock()
+	body := b.body
+	b.body = nil
+	b.mu.Unlock()
+	if body == nil {
+		return nil
+	}
+	return body.Close()
 }
 
 // outcome is an attempt with its verdict.
@@ -500,7 +521,7 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, fr
 	if body == nil {
 		a.read = true
 	} else {
-		a.up = sentBody{body, a}
+		a.up.a, a.up.body = a, body
 		req.Body, req.ContentLength = &a.up, c.length
 		// By HTTP/1.1, net/http alone knows that nothing was written to a kept
 		// connection. It may then send the request again: once, and not on another
@@ -517,7 +538,7 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, fr
 				if err != nil {
 					return nil, err
 				}
-				return &sentBody{again, a}, nil
+				return &sentBody{a: a, body: again}, nil
 			}
 		}
 	}

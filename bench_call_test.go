@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/steadfast-go/claude"
-	"github.com/steadfast-go/claude/internal/fakeapi"
 )
 
 // instant answers in memory, without anything of its own to measure.
@@ -89,7 +88,7 @@ func rawCall(ctx context.Context, client *http.Client) (*rawResponse, error) {
 
 // BenchmarkCall is a small call in memory beside its hand-written twin.
 func BenchmarkCall(b *testing.B) {
-	base := instant{fakeapi.Says("Good morning.").Body}
+	base := instant{hiBody}
 	b.Run("raw", func(b *testing.B) {
 		client := &http.Client{Transport: base}
 		b.ReportAllocs()
@@ -137,7 +136,7 @@ func roundTrip(b *testing.B, rt http.RoundTripper, req *http.Request) {
 // BenchmarkRoundTrip is what the Transport adds to a bare round trip in memory.
 func BenchmarkRoundTrip(b *testing.B) {
 	const body = `{"model":"claude-sonnet-5-5","max_tokens":64,"messages":[{"role":"user","content":"Hello"}]}`
-	base := instant{fakeapi.Says("Good morning.").Body}
+	base := instant{hiBody}
 	for name, rt := range map[string]http.RoundTripper{"bare": base, "transport": &claude.Transport{Base: base}} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -149,7 +148,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 }
 
 func TestASmallCallAllocatesLessThanItsHandWrittenTwin(t *testing.T) {
-	base := instant{fakeapi.Says("Good morning.").Body}
+	base := instant{hiBody}
 	client, err := claude.New(claude.WithAPIKey(testKey), claude.WithRoundTripper(base))
 	require.NoError(t, err)
 	ctx := t.Context()

@@ -8,10 +8,10 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,21 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/steadfast-go/claude"
-	"github.com/steadfast-go/claude/internal/fakeapi"
+	"github.com/steadfast-go/claude/claudetest"
 )
-
-// trail renders a call's decisions without what varies.
-func trail(decisions []claude.Decision) []string {
-	var lines []string
-	for _, d := range decisions {
-		line := fmt.Sprintf("%s %s", d.Layer, d.Action)
-		if d.Reason != "" {
-			line += " " + d.Reason
-		}
-		lines = append(lines, line)
-	}
-	return lines
-}
 
 func TestEveryDecisionAboutACallIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -44,7 +31,7 @@ func TestEveryDecisionAboutACallIsKept(t *testing.T) {
 				assert.Equal(t, "messages.create", c.Op)
 				seen = append(seen, d)
 			},
-		})}, fakeapi.Overloaded(), fakeapi.Limited(2*time.Second), fakeapi.Says("hi"))
+		})}, claudetest.Overloaded(), claudetest.RateLimited(2*time.Second), hi)
 		resp, err := client.Messages.Create(t.Context(), hello)
 		require.NoError(t, err)
 		assert.Equal(t, []string{
@@ -57,7 +44,7 @@ func TestEveryDecisionAboutACallIsKept(t *testing.T) {
 		assert.Positive(t, resp.Trail[5].Wait)
 		assert.Contains(t, resp.Trail[5].String(), "retry again (retry-after), wait 2")
 
-		client, _ = newClient(t, nil, fakeapi.Fails(400, "invalid_request_error", "no"))
+		client, _ = newClient(t, nil, claudetest.Error(400, "invalid_request_error", "no"))
 		_, err = client.Messages.Create(t.Context(), hello)
 		assert.Equal(t, []string{"breaker admit closed", "attempt failure invalid_request", "retry stop final"}, trail(asCall(t, err).Trail))
 	})
@@ -65,7 +52,7 @@ func TestEveryDecisionAboutACallIsKept(t *testing.T) {
 
 func TestCallsShareTheWaitThatTheServerAsksFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, script := newClient(t, nil, fakeapi.Limited(5*time.Second), says)
+		client, script := newClient(t, nil, claudetest.RateLimited(5*time.Second), hi.Times(20))
 		start := time.Now()
 		var wg sync.WaitGroup
 		for i := range 20 {
@@ -86,7 +73,7 @@ func TestCallsShareTheWaitThatTheServerAsksFor(t *testing.T) {
 
 func TestAWaitThatIsTooLongAnswersTheOthersAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, script := newClient(t, nil, fakeapi.Limited(2*time.Hour), says)
+		client, script := newClient(t, nil, claudetest.RateLimited(2*time.Hour), hi.Times(2))
 		start := time.Now()
 		_, err := client.Messages.Create(t.Context(), hello)
 		require.ErrorIs(t, err, claude.ErrRateLimit)
@@ -100,7 +87,7 @@ func TestAWaitThatIsTooLongAnswersTheOthersAtOnce(t *testing.T) {
 		assert.Empty(t, e.Attempts)
 		api, ok := errors.AsType[*claude.APIError](err)
 		require.True(t, ok, "it carries the error that shut the gate")
-		assert.Equal(t, "req_fake_1", api.RequestID)
+		assert.Equal(t, "req_000001", api.RequestID)
 		assert.Equal(t, []string{"gate refuse gate"}, trail(e.Trail))
 		assert.Len(t, script.Requests(), 1)
 		health := client.Health()
@@ -121,7 +108,7 @@ func TestAWaitThatIsTooLongAnswersTheOthersAtOnce(t *testing.T) {
 
 func TestTheGateBelongsToACredential(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		script := fakeapi.NewScript(fakeapi.Limited(time.Hour), says)
+		script := inMemory(t, claudetest.RateLimited(time.Hour), hi)
 		transport := &claude.Transport{Base: script}
 		client := func(key string) *claude.Client {
 			c, err := claude.New(claude.WithAPIKey(key), claude.WithTransport(transport))
@@ -143,7 +130,7 @@ func TestAnOutageIsNotMadeWorse(t *testing.T) {
 		var changes []claude.StateChange
 		client, script := newClient(t, []claude.Option{claude.WithObserver(claude.Observer{
 			StateChange: func(_ context.Context, c claude.StateChange) { changes = append(changes, c) },
-		})}, fakeapi.Overloaded())
+		})}, claudetest.Overloaded().Always())
 		for range 100 {
 			_, err := client.Messages.Create(t.Context(), hello)
 			require.Error(t, err)
@@ -186,7 +173,7 @@ func TestAnOutageIsNotMadeWorse(t *testing.T) {
 
 func TestARetryThatTheBreakerWouldRefuseKeepsTheRealError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, script := newClient(t, []claude.Option{claude.WithBreaker(claude.BreakerPolicy{Run: 2, OpenFor: time.Minute, OpenMax: time.Minute})}, fakeapi.Fails(500, "api_error", "broken"))
+		client, script := newClient(t, []claude.Option{claude.WithBreaker(claude.BreakerPolicy{Run: 2, OpenFor: time.Minute, OpenMax: time.Minute})}, claudetest.Error(500, "api_error", "broken").Times(2))
 		_, err := client.Messages.Create(t.Context(), hello)
 		e := asCall(t, err)
 		assert.Equal(t, claude.ErrInternal, e.Class)
@@ -199,7 +186,7 @@ func TestARetryThatTheBreakerWouldRefuseKeepsTheRealError(t *testing.T) {
 func TestRetriesStopWhenTheBudgetIsUsedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		budget := claude.RetryPolicy{Budget: claude.BudgetPolicy{Units: 25}}
-		client, script := newClient(t, []claude.Option{claude.WithRetry(budget), claude.WithBreaker(claude.BreakerPolicy{Off: true})}, fakeapi.Fails(500, "api_error", "broken"))
+		client, script := newClient(t, []claude.Option{claude.WithRetry(budget), claude.WithBreaker(claude.BreakerPolicy{Off: true})}, claudetest.Error(500, "api_error", "broken").Times(7))
 		_, err := client.Messages.Create(t.Context(), hello)
 		assert.Equal(t, claude.ReasonAttempts, asCall(t, err).Reason)
 		_, err = client.Messages.Create(t.Context(), hello)
@@ -215,9 +202,9 @@ func TestRetriesStopWhenTheBudgetIsUsedUp(t *testing.T) {
 
 func TestARetryThatSucceedsIsRefunded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		steps := make([]fakeapi.Step, 0, 100)
+		steps := make([]claudetest.Step, 0, 100)
 		for range 50 {
-			steps = append(steps, fakeapi.Fails(500, "api_error", "x").With("Retry-After", "0"), says)
+			steps = append(steps, claudetest.Error(500, "api_error", "x").RetryAfter(0), hi)
 		}
 		client, script := newClient(t, nil, steps...)
 		for range 50 {
@@ -230,13 +217,13 @@ func TestARetryThatSucceedsIsRefunded(t *testing.T) {
 
 func TestACallThatIsCanceledLeavesNothingBehindWhereverItIs(t *testing.T) {
 	for name, tc := range map[string]struct {
-		steps  []fakeapi.Step
+		steps  []claudetest.Step
 		cancel time.Duration
 	}{
-		"before it begins":      {[]fakeapi.Step{says}, 0},
-		"in an attempt":         {[]fakeapi.Step{{After: time.Hour}}, time.Second},
-		"in a wait for a retry": {[]fakeapi.Step{fakeapi.Limited(30 * time.Second)}, time.Second},
-		"at the gate":           {[]fakeapi.Step{fakeapi.Limited(30 * time.Second)}, 10 * time.Second},
+		"before it begins":      {nil, 0},
+		"in an attempt":         {[]claudetest.Step{claudetest.SlowHeader(time.Hour)}, time.Second},
+		"in a wait for a retry": {[]claudetest.Step{claudetest.RateLimited(30 * time.Second)}, time.Second},
+		"at the gate":           {[]claudetest.Step{claudetest.RateLimited(30 * time.Second)}, 10 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -267,7 +254,7 @@ func TestACallThatIsCanceledLeavesNothingBehindWhereverItIs(t *testing.T) {
 
 func TestACanceledProbeFreesItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		steps := []fakeapi.Step{fakeapi.Overloaded(), fakeapi.Overloaded(), {After: time.Hour}, says}
+		steps := []claudetest.Step{claudetest.Overloaded().Times(2), claudetest.SlowHeader(time.Hour), hi.Times(2)}
 		client, _ := newClient(t, []claude.Option{claude.WithMaxAttempts(1), claude.WithBreaker(claude.BreakerPolicy{Run: 2})}, steps...)
 		for range 2 {
 			_, err := client.Messages.Create(t.Context(), hello)
@@ -290,7 +277,7 @@ func TestACanceledProbeFreesItsPlace(t *testing.T) {
 func TestAPanicOfTheBaseFreesWhatTheCallHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := true
-		script := fakeapi.NewScript(fakeapi.Overloaded(), fakeapi.Overloaded(), says)
+		script := inMemory(t, claudetest.Overloaded().Times(2), hi)
 		client, err := claude.New(claude.WithAPIKey(testKey), claude.WithMaxAttempts(1), claude.WithBreaker(claude.BreakerPolicy{Run: 2}),
 			claude.WithRoundTripper(roundTripper(func(r *http.Request) (*http.Response, error) {
 				if len(script.Requests()) == 2 && broken {
@@ -313,48 +300,28 @@ func TestAPanicOfTheBaseFreesWhatTheCallHeld(t *testing.T) {
 }
 
 // chaos fails at random, in every way there is in memory.
-type chaos struct{ calls atomic.Int64 }
-
-func (c *chaos) RoundTrip(r *http.Request) (*http.Response, error) {
-	n := c.calls.Add(1)
-	if r.Body != nil {
-		_, _ = io.Copy(io.Discard, r.Body)
-		_ = r.Body.Close()
-	}
-	select {
-	case <-time.After(time.Duration(rand.IntN(3000)) * time.Millisecond):
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
-	}
-	var step fakeapi.Step
-	switch n % 17 {
-	case 0:
-		step = fakeapi.Overloaded()
-	case 1:
-		step = fakeapi.Limited(time.Second)
-	case 2:
-		return nil, syscall.ECONNRESET
-	case 3:
-		step = fakeapi.Page(502, "Bad Gateway")
-	case 4:
-		step = fakeapi.Fails(400, "invalid_request_error", "x")
-	case 5:
-		step = fakeapi.Says("x")
-		step.CutAt = 20
-	case 6:
-		step = fakeapi.Page(200, "Login")
-	case 7:
-		step = fakeapi.Step{After: time.Hour}
-	default:
-		step = says
-	}
-	return fakeapi.NewScript(step).RoundTrip(r)
+func chaos() claudetest.Step {
+	steps := append(
+		slices.Repeat([]claudetest.Step{hi}, 9),
+		claudetest.Overloaded(),
+		claudetest.RateLimited(time.Second),
+		claudetest.Reset(),
+		claudetest.GatewayPage(502),
+		claudetest.Error(400, "invalid_request_error", "x"),
+		claudetest.Text("x").CutAfter(claudetest.Bytes(20)),
+		claudetest.Portal(),
+	)
+	return claudetest.Choose(func(r *claudetest.Request) claudetest.Step {
+		if r.Number%17 == 0 {
+			return claudetest.SlowHeader(time.Hour)
+		}
+		return steps[r.Number%len(steps)].After(time.Duration(rand.IntN(3000)) * time.Millisecond)
+	})
 }
 
 func TestTenThousandCallsInTroubleLeaveNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // which fails when a goroutine is left
-		base := &chaos{}
-		transport := &claude.Transport{Base: base, Timeouts: claude.Timeouts{FirstByte: 5 * time.Second}}
+		transport := &claude.Transport{Base: claudetest.NewTransport(chaos()), Timeouts: claude.Timeouts{FirstByte: 5 * time.Second}}
 		client, err := claude.New(claude.WithAPIKey(testKey), claude.WithTransport(transport))
 		require.NoError(t, err)
 		raw := &http.Client{Transport: transport}
@@ -397,7 +364,7 @@ func TestTenThousandCallsInTroubleLeaveNothingBehind(t *testing.T) {
 }
 
 func TestTargetsAreBoundedInNumber(t *testing.T) {
-	transport := &claude.Transport{Base: fakeapi.NewScript(says)}
+	transport := &claude.Transport{Base: inMemory(t, hi.Times(1100))}
 	raw := &http.Client{Transport: transport}
 	for i := range 1100 {
 		resp, err := raw.Post("https://api.anthropic.com/v1/messages", "application/json", strings.NewReader(fmt.Sprintf(`{"model":"model-%d"}`, i)))
@@ -418,7 +385,7 @@ func TestTheRealErrorIsKeptWhateverEndsTheNextAttempt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, _ := newClient(t, []claude.Option{claude.WithTimeouts(tc.timeouts)}, fakeapi.Overloaded(), fakeapi.Step{After: time.Hour})
+				client, _ := newClient(t, []claude.Option{claude.WithTimeouts(tc.timeouts)}, claudetest.Overloaded(), claudetest.SlowHeader(time.Hour))
 				ctx, cancel := context.WithTimeout(t.Context(), tc.deadline)
 				defer cancel()
 				_, err := client.Messages.Create(ctx, hello)
@@ -433,7 +400,7 @@ func TestTheRealErrorIsKeptWhateverEndsTheNextAttempt(t *testing.T) {
 
 func TestTheCallersImpatienceSaysNothingOfTheTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := newClient(t, nil, fakeapi.Step{After: 30 * time.Second, Body: says.Body})
+		client, _ := newClient(t, nil, hi.After(30*time.Second).Times(41))
 		for range 40 {
 			_, err := client.Messages.Create(t.Context(), hello, claude.WithTimeouts(claude.Timeouts{Total: time.Second}))
 			require.ErrorIs(t, err, claude.ErrTimeout)
@@ -446,7 +413,7 @@ func TestTheCallersImpatienceSaysNothingOfTheTarget(t *testing.T) {
 
 func TestALimitOfCountingIsNoneOfAnswering(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := newClient(t, nil, fakeapi.Limited(time.Hour), says)
+		client, _ := newClient(t, nil, claudetest.RateLimited(time.Hour).On("POST /v1/messages/count_tokens"), hi)
 		_, err := client.Messages.CountTokens(t.Context(), hello)
 		require.ErrorIs(t, err, claude.ErrRateLimit)
 		_, err = client.Messages.CountTokens(t.Context(), hello)
@@ -458,7 +425,7 @@ func TestALimitOfCountingIsNoneOfAnswering(t *testing.T) {
 
 func TestClientsWhoseCredentialsChangeDoNotShareAGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		transport := &claude.Transport{Base: fakeapi.NewScript(fakeapi.Limited(time.Hour), says)}
+		transport := &claude.Transport{Base: inMemory(t, claudetest.RateLimited(time.Hour), hi)}
 		for i := range 2 {
 			key := &rotating{}
 			key.value.Store(fmt.Sprintf("sk-ant-of-organisation-%d", i))
@@ -471,7 +438,7 @@ func TestClientsWhoseCredentialsChangeDoNotShareAGate(t *testing.T) {
 }
 
 func TestABudgetForOneCallIsNobodyElses(t *testing.T) {
-	client, _ := newClient(t, nil, says)
+	client, _ := newClient(t, nil, hi)
 	_, err := client.Messages.Create(t.Context(), hello, claude.WithRetry(claude.RetryPolicy{Budget: claude.BudgetPolicy{Units: 1}}))
 	require.NoError(t, err)
 	assert.InDelta(t, 100, client.Health().Targets[0].Budget, 0)
@@ -488,7 +455,7 @@ func TestAHookThatPanicsFreesTheProbe(t *testing.T) {
 					panic("a bug of the user's")
 				}
 			}}),
-		}, fakeapi.Overloaded(), says)
+		}, claudetest.Overloaded(), hi)
 		_, err := client.Messages.Create(t.Context(), hello)
 		require.Error(t, err)
 		time.Sleep(5 * time.Second)
@@ -502,7 +469,7 @@ func TestAHookThatPanicsFreesTheProbe(t *testing.T) {
 func TestEverybodyAtATransportIsToldOfItsBreakers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		told := make([]int, 2)
-		transport := &claude.Transport{Base: fakeapi.NewScript(fakeapi.Overloaded()), Breaker: claude.BreakerPolicy{Run: 3}}
+		transport := &claude.Transport{Base: inMemory(t, claudetest.Overloaded().Times(3)), Breaker: claude.BreakerPolicy{Run: 3}}
 		var clients []*claude.Client
 		for i := range told {
 			client, err := claude.New(claude.WithAPIKey(testKey), claude.WithTransport(transport), claude.WithObserver(claude.Observer{
@@ -538,7 +505,7 @@ func TestAFaultOfTheProgramIsNotTheTargets(t *testing.T) {
 }
 
 func TestModelsOfRawCallsDoNotKeepTheirBodies(t *testing.T) {
-	transport := &claude.Transport{Base: instant{says.Body}}
+	transport := &claude.Transport{Base: instant{hiBody}}
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

@@ -19,18 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/steadfast-go/claude"
-	"github.com/steadfast-go/claude/internal/fakeapi"
+	"github.com/steadfast-go/claude/claudetest"
 )
-
-const testKey = "sk-ant-api03-secret-of-the-test"
-
-var hello = claude.Request{
-	Model:     claude.ModelSonnet5_5,
-	MaxTokens: 64,
-	Messages:  []claude.Message{claude.UserText("Hello")},
-}
-
-var says = fakeapi.Says("hi")
 
 // clean empties the environment of everything New reads.
 func clean(t *testing.T) {
@@ -40,24 +30,15 @@ func clean(t *testing.T) {
 	}
 }
 
-// newClient returns a client that plays steps in memory.
-func newClient(t *testing.T, options []claude.Option, steps ...fakeapi.Step) (*claude.Client, *fakeapi.Script) {
-	t.Helper()
-	script := fakeapi.NewScript(steps...)
-	client, err := claude.New(append([]claude.Option{claude.WithAPIKey(testKey), claude.WithRoundTripper(script)}, options...)...)
-	require.NoError(t, err)
-	return client, script
-}
-
 func TestCreateSendsTheRequestAndReturnsTheAnswer(t *testing.T) {
-	client, script := newClient(t, nil, fakeapi.Says("Good morning.").With("Anthropic-Ratelimit-Requests-Reset", "2026-11-23T10:00:00Z"))
+	client, script := newClient(t, nil, hi.Header("Anthropic-Ratelimit-Requests-Reset", "2026-11-23T10:00:00Z"))
 	resp, err := client.Messages.Create(t.Context(), hello)
 	require.NoError(t, err)
-	assert.Equal(t, "Good morning.", resp.Text())
+	assert.Equal(t, "hi", resp.Text())
 	assert.Equal(t, claude.StopEndTurn, resp.StopReason)
 	assert.Equal(t, 12, resp.Usage.InputTokens)
-	assert.Equal(t, "req_fake_1", resp.RequestID)
-	assert.Equal(t, 1000, resp.RateLimit.Requests.Limit)
+	assert.Equal(t, "req_000001", resp.RequestID)
+	assert.Equal(t, 4000, resp.RateLimit.Requests.Limit)
 	assert.Equal(t, 2026, resp.RateLimit.Requests.Reset.Year())
 	assert.JSONEq(t, resp.Raw, mustJSON(t, resp), "the answer in JSON is the API's Message object")
 	require.Len(t, resp.Attempts, 1)
@@ -70,14 +51,7 @@ func TestCreateSendsTheRequestAndReturnsTheAnswer(t *testing.T) {
 	assert.Empty(t, sent.Header.Get("Authorization"))
 	assert.Equal(t, claude.Version20261021, sent.Header.Get("Anthropic-Version"))
 	assert.Equal(t, "application/json", sent.Header.Get("Content-Type"))
-	assert.JSONEq(t, `{"model":"claude-sonnet-5-5","max_tokens":64,"messages":[{"role":"user","content":[{"type":"text","text":"Hello"}]}]}`, sent.Body)
-}
-
-func mustJSON(t *testing.T, v any) string {
-	t.Helper()
-	data, err := json.Marshal(v)
-	require.NoError(t, err)
-	return string(data)
+	assert.JSONEq(t, `{"model":"claude-sonnet-5-5","max_tokens":64,"messages":[{"role":"user","content":[{"type":"text","text":"Hello"}]}]}`, string(sent.Body))
 }
 
 func TestNewRefusesEveryWrongConfiguration(t *testing.T) {
@@ -191,7 +165,7 @@ func TestExactlyOneCredentialIsSent(t *testing.T) {
 			for name, value := range tc.env {
 				t.Setenv(name, value)
 			}
-			script := fakeapi.NewScript(fakeapi.Says("hi"))
+			script := inMemory(t, hi)
 			var warnings []string
 			client, err := claude.New(append(tc.options, claude.WithRoundTripper(script), claude.WithObserver(claude.Observer{
 				Warning: func(_ context.Context, w claude.Warning) { warnings = append(warnings, w.Message) },
@@ -222,7 +196,7 @@ func TestExactlyOneCredentialIsSent(t *testing.T) {
 func TestCustomHeadersOfTheEnvironmentAreSent(t *testing.T) {
 	clean(t)
 	t.Setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Team: blue\nX-Cost-Center: 42\n")
-	client, script := newClient(t, []claude.Option{claude.WithHeader("X-Team", "red"), claude.WithBeta("beta-one")}, fakeapi.Says("hi"))
+	client, script := newClient(t, []claude.Option{claude.WithHeader("X-Team", "red"), claude.WithBeta("beta-one")}, hi)
 	_, err := client.Messages.Create(t.Context(), hello, claude.WithBeta("beta-two"), claude.WithHeader("X-Call", "1"))
 	require.NoError(t, err)
 	h := script.Requests()[0].Header
@@ -238,7 +212,7 @@ func TestCustomHeadersOfTheEnvironmentAreSent(t *testing.T) {
 }
 
 func TestCountTokensLeavesOutWhatTheCountRefuses(t *testing.T) {
-	client, script := newClient(t, nil, fakeapi.Step{Body: `{"input_tokens":2095}`})
+	client, script := newClient(t, nil, claudetest.Raw(200, `{"input_tokens":2095}`).On("POST /v1/messages/count_tokens"))
 	request := hello
 	request.Metadata = &claude.Metadata{UserID: "u"}
 	request.StopSequences = []string{"x"}
@@ -246,14 +220,14 @@ func TestCountTokensLeavesOutWhatTheCountRefuses(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 2095, n)
 	assert.Equal(t, "/v1/messages/count_tokens", script.Requests()[0].Path)
-	assert.JSONEq(t, `{"model":"claude-sonnet-5-5","messages":[{"role":"user","content":[{"type":"text","text":"Hello"}]}]}`, script.Requests()[0].Body)
+	assert.JSONEq(t, `{"model":"claude-sonnet-5-5","messages":[{"role":"user","content":[{"type":"text","text":"Hello"}]}]}`, string(script.Requests()[0].Body))
 }
 
 func TestModelsAreListedAndGot(t *testing.T) {
 	client, script := newClient(
 		t, nil,
-		fakeapi.Step{Body: `{"data":[{"id":"claude-sonnet-5-5","type":"model","display_name":"Claude Sonnet 5.5","created_at":"2026-09-28T00:00:00Z"}],"has_more":true,"first_id":"claude-sonnet-5-5","last_id":"claude-sonnet-5-5"}`},
-		fakeapi.Step{Body: `{"id":"claude-sonnet-5-5","type":"model","display_name":"Claude Sonnet 5.5","created_at":"2026-09-28T00:00:00Z"}`},
+		claudetest.Raw(200, `{"data":[{"id":"claude-sonnet-5-5","type":"model","display_name":"Claude Sonnet 5.5","created_at":"2026-09-28T00:00:00Z"}],"has_more":true,"first_id":"claude-sonnet-5-5","last_id":"claude-sonnet-5-5"}`).On("GET /v1/models"),
+		claudetest.Raw(200, `{"id":"claude-sonnet-5-5","type":"model","display_name":"Claude Sonnet 5.5","created_at":"2026-09-28T00:00:00Z"}`).On("GET /v1/models/claude-sonnet-5-5"),
 	)
 	page, err := client.Models.List(t.Context(), claude.ModelListParams{Limit: 1, AfterID: "x", Lifecycle: []string{"active"}})
 	require.NoError(t, err)
@@ -263,13 +237,14 @@ func TestModelsAreListedAndGot(t *testing.T) {
 	model, err := client.Models.Get(t.Context(), "claude-sonnet-5-5")
 	require.NoError(t, err)
 	assert.Equal(t, "claude-sonnet-5-5", model.ID)
-	assert.Equal(t, "/v1/models?after_id=x&lifecycle%5B%5D=active&limit=1", script.Requests()[0].Path)
+	assert.Equal(t, "/v1/models", script.Requests()[0].Path)
+	assert.Equal(t, "after_id=x&lifecycle%5B%5D=active&limit=1", script.Requests()[0].Query)
 	assert.Equal(t, "/v1/models/claude-sonnet-5-5", script.Requests()[1].Path)
 	assert.Empty(t, script.Requests()[0].Header.Get("Content-Type"))
 }
 
 func TestABadRequestIsNotSent(t *testing.T) {
-	client, script := newClient(t, nil, fakeapi.Says("hi"))
+	client, script := newClient(t, nil, hi)
 	_, err := client.Messages.Create(t.Context(), claude.Request{})
 	require.ErrorIs(t, err, claude.ErrValidation)
 	e, ok := errors.AsType[*claude.ValidationError](err)
@@ -318,7 +293,7 @@ func TestBadInputIsATypedErrorAndNothingIsSent(t *testing.T) {
 				continue // can be encoded, so it is sent
 			}
 			t.Run(fmt.Sprintf("%s/%d", name, v), func(t *testing.T) {
-				client, script := newClient(t, nil, fakeapi.Says("hi"))
+				client, script := newClient(t, nil)
 				_, err := client.Messages.Create(t.Context(), request, claude.WithValidation(v))
 				require.Error(t, err)
 				assert.Contains(t, []claude.Class{claude.ErrValidation, claude.ErrConfig}, claude.ClassOf(err))
@@ -332,30 +307,10 @@ func TestBadInputIsATypedErrorAndNothingIsSent(t *testing.T) {
 func TestAHundredMegabytesOfAnswerAreRefused(t *testing.T) {
 	client, _ := newClient(t, []claude.Option{claude.WithRoundTripper(roundTripper(func(r *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: -1, Body: io.NopCloser(io.LimitReader(spaces{}, 100<<20))}, nil
-	}))}, fakeapi.Says(""))
+	}))})
 	_, err := client.Messages.Create(t.Context(), hello)
 	require.ErrorIs(t, err, claude.ErrUnexpectedResponse)
 	assert.Contains(t, err.Error(), "larger than")
-}
-
-type spaces struct{}
-
-func (spaces) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = ' '
-	}
-	return len(p), nil
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func asCall(t *testing.T, err error) *claude.CallError {
-	t.Helper()
-	e, ok := errors.AsType[*claude.CallError](err)
-	require.True(t, ok, "%T is no *CallError", err)
-	return e
 }
 
 func TestObserverSeesEveryStepAndItsContextFlows(t *testing.T) {
@@ -382,7 +337,7 @@ func TestObserverSeesEveryStepAndItsContextFlows(t *testing.T) {
 				steps = append(steps, fmt.Sprintf("done %d attempts, %d tokens", len(r.Attempts), r.Usage.OutputTokens))
 			},
 		}
-		script := fakeapi.NewScript(fakeapi.Limited(3*time.Second), fakeapi.Says("hi"))
+		script := inMemory(t, claudetest.RateLimited(3*time.Second), hi)
 		client, err := claude.New(claude.WithAPIKey(testKey), claude.WithObserver(observe), claude.WithRoundTripper(roundTripper(func(r *http.Request) (*http.Response, error) {
 			seen = r.Context().Value(key{})
 			return script.RoundTrip(r)
@@ -403,9 +358,7 @@ func TestTheTrafficLogIsWhatTheServerGot(t *testing.T) {
 	var mu sync.Mutex
 	var out bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&lockedWriter{mu: &mu, w: &out}, nil))
-	script := fakeapi.NewScript(fakeapi.Says("a secret answer sk-ant-api03-leaked-by-the-model"))
-	server := fakeapi.Serve(script)
-	defer server.Close()
+	server := claudetest.NewServer(t, claudetest.Text("a secret answer sk-ant-api03-leaked-by-the-model"))
 	client, err := claude.New(
 		claude.WithAPIKey(testKey), claude.WithBaseURL(server.URL), claude.WithLogger(log),
 		claude.WithLogging(claude.LogPolicy{Headers: true, Bodies: true}),
@@ -421,12 +374,12 @@ func TestTheTrafficLogIsWhatTheServerGot(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(line), &entry))
 		lines[entry["msg"].(string)] = entry
 	}
-	sent := script.Requests()[0]
+	sent := server.Requests()[0]
 	request := lines["claude request"]
 	require.NotNil(t, request)
 	assert.Equal(t, "POST", request["method"])
 	assert.Equal(t, server.URL+"/v1/messages", request["url"])
-	assert.JSONEq(t, sent.Body, request["body"].(string))
+	assert.JSONEq(t, string(sent.Body), request["body"].(string))
 	logged := request["header"].(map[string]any)
 	for name := range sent.Header {
 		if name == "X-Api-Key" {
@@ -438,7 +391,7 @@ func TestTheTrafficLogIsWhatTheServerGot(t *testing.T) {
 	assert.Equal(t, sent.Host, logged["Host"])
 	response := lines["claude response"]
 	assert.Equal(t, strings.ReplaceAll(resp.Raw, "sk-ant-api03-leaked-by-the-model", "[redacted]"), response["body"])
-	assert.Equal(t, "req_fake_1", response["header"].(map[string]any)["Request-Id"])
+	assert.Equal(t, "req_000001", response["header"].(map[string]any)["Request-Id"])
 	assert.NotContains(t, out.String(), testKey)
 	assert.NotContains(t, out.String(), "leaked-by-the-model")
 	require.Contains(t, lines, "claude call")

@@ -2,6 +2,7 @@ package claude_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/steadfast-go/claude"
-	"github.com/steadfast-go/claude/internal/fakeapi"
 )
 
 // clientOf returns a client of a base URL that retries without waiting.
@@ -53,7 +53,7 @@ func plays(t *testing.T, play func(c net.Conn, connection, request int) (answer,
 			answer, goOn := play(c, connection, request)
 			if answer {
 				answered.Add(1)
-				fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(says.Body), says.Body)
+				fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(hiBody), hiBody)
 			}
 			if !goOn {
 				return
@@ -105,7 +105,7 @@ func TestAKeptConnectionThatDiedUnnoticedCostsNothing(t *testing.T) {
 			return
 		}
 		served.Add(1)
-		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(says.Body), says.Body)
+		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(hiBody), hiBody)
 		reset(c)
 		c.Close()
 		gone <- struct{}{}
@@ -338,7 +338,8 @@ type overTwo struct {
 }
 
 func (o *overTwo) note(r *http.Request) (request int) {
-	_, _ = io.Copy(io.Discard, r.Body)
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.remotes == nil {
@@ -352,6 +353,7 @@ func (o *overTwo) note(r *http.Request) (request int) {
 func TestOverHTTP2TheNextAttemptLeavesAConnectionThatAnotherCallHolds(t *testing.T) {
 	cert, pem := trusted(t, "localhost")
 	var seen overTwo
+	script := within(t, hi.Times(3))
 	held, release := make(chan struct{}), make(chan struct{})
 	base := tlsServer(t, cert, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, 2, r.ProtoMajor)
@@ -362,7 +364,7 @@ func TestOverHTTP2TheNextAttemptLeavesAConnectionThatAnotherCallHolds(t *testing
 		case 2:
 			panic(http.ErrAbortHandler) // RST_STREAM
 		}
-		fakeapi.NewScript(says).ServeHTTP(w, r)
+		script.ServeHTTP(w, r)
 	}))
 	client := clientOf(t, base, claude.WithRootCAs(pem))
 	var wg sync.WaitGroup
@@ -392,7 +394,7 @@ func TestAnHTTP2StreamThatBreaksOffInTheAnswer(t *testing.T) {
 	base := tlsServer(t, cert, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen.note(r)
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, says.Body[:50])
+		_, _ = io.WriteString(w, hiBody[:50])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}))
@@ -404,14 +406,15 @@ func TestAnHTTP2StreamThatBreaksOffInTheAnswer(t *testing.T) {
 func TestAnHTTP2ServerThatWantsNewConnectionsLosesNoCall(t *testing.T) {
 	cert, pem := trusted(t, "localhost")
 	var seen overTwo
+	const calls = 30
+	script := within(t, hi.Times(calls))
 	base := tlsServer(t, cert, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if seen.note(r)%3 == 0 {
 			w.Header().Set("Connection", "close") // net/http makes a GOAWAY of it
 		}
-		fakeapi.NewScript(says).ServeHTTP(w, r)
+		script.ServeHTTP(w, r)
 	}))
 	client := clientOf(t, base, claude.WithRootCAs(pem))
-	const calls = 30
 	for range calls {
 		resp := create(t, client)
 		for _, a := range resp.Attempts[:len(resp.Attempts)-1] {

@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"github.com/steadfast-go/claude"
-	"github.com/steadfast-go/claude/internal/fakeapi"
+	"github.com/steadfast-go/claude/claudetest"
 )
 
 // exampleClient returns a client of an API that answers with steps.
-func exampleClient(steps ...fakeapi.Step) *claude.Client {
-	client, err := claude.New(claude.WithAPIKey("sk-ant-not-a-real-key"), claude.WithRoundTripper(fakeapi.NewScript(steps...)))
+func exampleClient(steps ...claudetest.Step) *claude.Client {
+	client, err := claude.New(claude.WithAPIKey("sk-ant-not-a-real-key"), claude.WithRoundTripper(claudetest.NewTransport(steps...)))
 	if err != nil {
 		panic(err)
 	}
@@ -22,7 +22,7 @@ func exampleClient(steps ...fakeapi.Step) *claude.Client {
 }
 
 func ExampleMessageService_Create() {
-	client := exampleClient(fakeapi.Says("Hello! How can I help?")) // or claude.New()
+	client := exampleClient(claudetest.Text("Hello! How can I help?")) // or claude.New()
 
 	conversation := []claude.Message{claude.UserText("Hello")}
 	resp, err := client.Messages.Create(context.Background(), claude.Request{
@@ -43,7 +43,7 @@ func ExampleMessageService_Create() {
 }
 
 func ExampleCallError() {
-	client := exampleClient(fakeapi.Limited(2 * time.Hour))
+	client := exampleClient(claudetest.RateLimited(2 * time.Hour))
 
 	_, err := client.Messages.Create(context.Background(), hello)
 	fmt.Println(errors.Is(err, claude.ErrRateLimit), claude.ClassOf(err))
@@ -60,7 +60,7 @@ func ExampleCallError() {
 }
 
 func ExampleExplain() {
-	client := exampleClient(fakeapi.Fails(401, "authentication_error", "invalid x-api-key"))
+	client := exampleClient(claudetest.Error(401, "authentication_error", "invalid x-api-key"))
 
 	_, err := client.Messages.Create(context.Background(), hello)
 	advice := claude.Explain(err)
@@ -89,7 +89,7 @@ func ExampleTimeouts() {
 func ExampleObserver() {
 	client, _ := claude.New(
 		claude.WithAPIKey("sk-ant-not-a-real-key"),
-		claude.WithRoundTripper(fakeapi.NewScript(fakeapi.Fails(500, "api_error", "Internal server error").With("Retry-After", "0"), fakeapi.Says("hi"))),
+		claude.WithRoundTripper(claudetest.NewTransport(claudetest.Error(500, "api_error", "Internal server error").RetryAfter(0), hi)),
 		claude.WithObserver(claude.Observer{
 			AttemptDone: func(_ context.Context, call claude.CallInfo, a claude.Attempt) {
 				fmt.Println(call.Op, a.Number, a.Status, a.Class)
@@ -133,13 +133,13 @@ func ExampleLogPolicy() {
 	}}))
 	client, _ := claude.New(
 		claude.WithAPIKey("sk-ant-not-a-real-key"),
-		claude.WithRoundTripper(fakeapi.NewScript(fakeapi.Step{Body: `{"input_tokens":8}`})),
+		claude.WithRoundTripper(claudetest.NewTransport()),
 		claude.WithLogger(log),
 		claude.WithLogging(claude.LogPolicy{Bodies: true, MaxBody: 40}),
 	)
 	_, _ = client.Messages.CountTokens(context.Background(), hello)
 	// Output:
 	// msg="claude request" method=POST body="{\"model\":\"claude-sonnet-5-5\",\"messages\":…"
-	// msg="claude response" status=200 body="{\"input_tokens\":8}"
+	// msg="claude response" status=200 body="{\"input_tokens\":18}"
 	// msg="claude call"
 }

@@ -108,11 +108,11 @@ func (f *frames) goAway(last, code uint32) {
 func (f *frames) answers(stream uint32) {
 	// RFC 7541: ":status: 200" is index 8 of the static table, content-type is
 	// the name of index 31 and content-length that of 28, with a literal value.
-	length := strconv.Itoa(len(says.Body))
+	length := strconv.Itoa(len(hiBody))
 	head := append([]byte{0x88, 0x0f, 31 - 15, byte(len("application/json"))}, "application/json"...)
 	head = append(append(head, 0x0f, 28-15, byte(len(length))), length...)
 	f.write(frameHeaders, flagEndHeader, stream, head)
-	f.write(frameData, flagEndStream, stream, []byte(says.Body))
+	f.write(frameData, flagEndStream, stream, []byte(hiBody))
 }
 
 // away waits until the client has closed the connection.

@@ -3,22 +3,12 @@ package claude_test
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
-	"errors"
-	"fmt"
 	"io"
-	"log"
-	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,110 +24,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/steadfast-go/claude"
-	"github.com/steadfast-go/claude/internal/fakeapi"
+	"github.com/steadfast-go/claude/claudetest"
 )
 
 // No test leaves this machine, whatever proxy its environment names.
 var _ = os.Setenv("NO_PROXY", "*")
-
-// leavesNoSecret fails the test if a text holds a credential of these tests.
-func leavesNoSecret(t *testing.T, text string) {
-	t.Helper()
-	for _, secret := range []string{testKey, proxyPassword, base64.StdEncoding.EncodeToString([]byte("me:" + proxyPassword))} {
-		assert.NotContains(t, text, secret)
-	}
-}
-
-const proxyPassword = "pass-word"
-
-// fails makes one call to a base URL, which has to fail without a secret in what
-// people may see of it.
-func fails(t *testing.T, baseURL string, options ...claude.Option) *claude.CallError {
-	t.Helper()
-	var log bytes.Buffer
-	client, err := claude.New(append([]claude.Option{
-		claude.WithAPIKey(testKey), claude.WithBaseURL(baseURL), claude.WithRetry(claude.RetryPolicy{BaseDelay: 1, OverloadBase: 1}),
-		claude.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
-	}, options...)...)
-	require.NoError(t, err)
-	defer client.Close()
-	_, err = client.Messages.Create(t.Context(), hello)
-	require.Error(t, err)
-	call := asCall(t, err)
-	leavesNoSecret(t, fmt.Sprintf("%v %+v", err, call.Trail))
-	for _, a := range call.Attempts {
-		leavesNoSecret(t, a.Err.Error())
-	}
-	leavesNoSecret(t, claude.Explain(err).String())
-	leavesNoSecret(t, client.Health().Targets[0].LastFailure.Message)
-	leavesNoSecret(t, log.String())
-	return call
-}
-
-// failAt is fails for a call that gets no answer.
-func failAt(t *testing.T, baseURL string, options ...claude.Option) (*claude.NetworkError, *claude.CallError) {
-	t.Helper()
-	call := fails(t, baseURL, options...)
-	network, _ := errors.AsType[*claude.NetworkError](call)
-	require.NotNil(t, network, "%v", call)
-	assert.Equal(t, call.Class, network.Class())
-	assert.Equal(t, network.Stage, call.Attempts[len(call.Attempts)-1].Stage, "the record says the same")
-	return network, call
-}
-
-// outcome is what a failed call came to.
-type outcome struct {
-	class     claude.Class
-	stage     claude.Stage
-	processed claude.Processed
-	attempts  int
-	temporary bool
-	timeout   bool
-}
-
-func outcomeOf(network *claude.NetworkError, call *claude.CallError) outcome {
-	return outcome{call.Class, network.Stage, call.Processed, len(call.Attempts), network.Temporary, network.Timeout}
-}
-
-// listen accepts connections on loopback and hands them to serve.
-func listen(t *testing.T, serve func(net.Conn)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	serveOn(t, l, serve)
-	return l.Addr().String()
-}
-
-// serveOn hands the connections of a listener to serve until the test is over.
-func serveOn(t *testing.T, l net.Listener, serve func(net.Conn)) {
-	t.Helper()
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer conn.Close()
-				serve(conn)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		done := make(chan struct{})
-		go func() { wg.Wait(); close(done) }()
-		select {
-		case <-done:
-		case <-time.After(10 * time.Second):
-			t.Error("a connection was never closed")
-		}
-	})
-}
-
-// ignore reads what comes and says nothing.
-func ignore(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
 // nobody returns an address of a host where nobody listens.
 func nobody(t *testing.T, host string) string {
@@ -258,9 +149,8 @@ func TestLookUpsThatFail(t *testing.T) {
 }
 
 func TestALookUpThatSucceeds(t *testing.T) {
-	server := fakeapi.Serve(fakeapi.NewScript(says))
-	defer server.Close()
-	port := portOf(server.Listener.Addr())
+	server := claudetest.NewServer(t, hi.Times(2))
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(server.URL, "http://"))
 	for name, addrs := range map[string][]string{
 		"with one address":             {"127.0.0.1"},
 		"with one of two that answers": {"127.0.0.2", "127.0.0.1"},
@@ -381,7 +271,7 @@ func TestASocksProxyThatRefuses(t *testing.T) {
 
 func TestAProxyWithACertificateNobodyKnows(t *testing.T) {
 	cert, _ := trusted(t, "localhost")
-	proxy, _ := strings.CutPrefix(tlsServer(t, cert, fakeapi.NewScript(says)), "https://")
+	proxy, _ := strings.CutPrefix(tlsServer(t, cert, within(t)), "https://")
 	network, call := failAt(t, "https://api.example.com", claude.WithProxy("https://me:"+proxyPassword+"@"+proxy))
 	assert.Equal(t, outcome{claude.ErrProxy, claude.StageProxy, claude.NotSent, 1, false, false}, outcomeOf(network, call))
 	require.NotNil(t, network.TLS)
@@ -389,7 +279,7 @@ func TestAProxyWithACertificateNobodyKnows(t *testing.T) {
 }
 
 func TestAProxyGetsAPlainCallWhole(t *testing.T) {
-	script := fakeapi.NewScript(fakeapi.Page(502, "Bad Gateway"), says)
+	script := within(t, claudetest.GatewayPage(502), hi)
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, "http://api.example.com/v1/messages", r.RequestURI)
 		script.ServeHTTP(w, r)
@@ -411,7 +301,7 @@ func TestAProxyGetsAPlainCallWhole(t *testing.T) {
 
 func TestACallGoesThroughAProxy(t *testing.T) {
 	cert, pem := trusted(t, "api.example.com")
-	_, port, _ := strings.Cut(strings.TrimPrefix(tlsServer(t, cert, fakeapi.NewScript(says)), "https://"), ":")
+	_, port, _ := strings.Cut(strings.TrimPrefix(tlsServer(t, cert, within(t, hi.Times(4))), "https://"), ":")
 	origin := net.JoinHostPort("127.0.0.1", port)
 	tunnel := func(c net.Conn) {
 		to, err := net.Dial("tcp", origin)
@@ -449,76 +339,6 @@ func TestACallGoesThroughAProxy(t *testing.T) {
 	}
 }
 
-// An authority signs certificates, its own to begin with.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-// newAuthority makes one whose certificate signs itself.
-func newAuthority(t *testing.T, name string) authority {
-	t.Helper()
-	own := issue(t, authority{}, &x509.Certificate{
-		Subject: pkix.Name{CommonName: name, Organization: []string{"Company"}}, IsCA: true, KeyUsage: x509.KeyUsageCertSign,
-		NotBefore: time.Now().AddDate(-2, 0, 0), NotAfter: time.Now().AddDate(2, 0, 0),
-	})
-	return authority{own.Leaf, own.PrivateKey.(*ecdsa.PrivateKey)}
-}
-
-// pem is the authority's certificate as a file holds it.
-func (a authority) pem() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
-}
-
-// server issues a certificate for a host.
-func (a authority) server(t *testing.T, name string, from, to time.Time) tls.Certificate {
-	t.Helper()
-	return issue(t, a, &x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotBefore: from, NotAfter: to,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	})
-}
-
-// issue makes a certificate from a template; that of no authority signs itself.
-func issue(t *testing.T, by authority, template *x509.Certificate) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template.SerialNumber, template.BasicConstraintsValid = big.NewInt(time.Now().UnixNano()), true
-	if by.cert == nil {
-		by = authority{template, key}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, by.cert, &key.PublicKey, by.key)
-	require.NoError(t, err)
-	leaf, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-}
-
-// trusted returns a certificate for a host that is good now, and its authority's.
-func trusted(t *testing.T, name string) (cert tls.Certificate, pem []byte) {
-	t.Helper()
-	ca := newAuthority(t, "Test Root")
-	return ca.server(t, name, time.Now().Add(-time.Hour), time.Now().Add(time.Hour)), ca.pem()
-}
-
-// tlsServer serves HTTP/1.1 and HTTP/2 at https://localhost.
-func tlsServer(t *testing.T, cert tls.Certificate, handler http.Handler) string {
-	t.Helper()
-	server := httptest.NewUnstartedServer(handler)
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.EnableHTTP2 = true
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	return "https://localhost:" + portOf(server.Listener.Addr())
-}
-
-func portOf(a net.Addr) string {
-	_, port, _ := net.SplitHostPort(a.String())
-	return port
-}
-
 func TestTLSFailuresSayWhatIsWrongWithTheCertificate(t *testing.T) {
 	now := time.Now()
 	company := newAuthority(t, "Zscaler Test Root")
@@ -540,7 +360,7 @@ func TestTLSFailuresSayWhatIsWrongWithTheCertificate(t *testing.T) {
 		"not yet valid":                  {company.server(t, "localhost", now.Add(24*time.Hour), now.Add(48*time.Hour)), true, "not yet valid", issuer, "CN=localhost"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			script := fakeapi.NewScript(says)
+			script := within(t)
 			var options []claude.Option
 			if tc.trust {
 				options = append(options, claude.WithRootCAs(company.pem()))
@@ -601,8 +421,7 @@ func TestTLSHandshakesThatFail(t *testing.T) {
 			ignore(c)
 		})
 	}
-	plain := fakeapi.Serve(fakeapi.NewScript(says))
-	defer plain.Close()
+	plain := claudetest.NewServer(t)
 	final := outcome{claude.ErrTLS, claude.StageTLS, claude.NotSent, 1, false, false}
 	temporary := outcome{claude.ErrTLS, claude.StageTLS, claude.NotSent, 3, true, false}
 	for name, tc := range map[string]struct {
@@ -611,7 +430,7 @@ func TestTLSHandshakesThatFail(t *testing.T) {
 		problem string
 		says    string
 	}{
-		"the server speaks plain http": {"https://" + plain.Listener.Addr().String(), final, "the server does not speak TLS", ""},
+		"the server speaks plain http": {strings.Replace(plain.URL, "http://", "https://", 1), final, "the server does not speak TLS", ""},
 		"the server speaks something else": {https(func(c net.Conn) {
 			_, _ = io.WriteString(c, "220 mail.example ESMTP\r\n")
 			ignore(c)
@@ -647,7 +466,7 @@ func TestTLSHandshakesThatFail(t *testing.T) {
 	})
 	t.Run("with the authority trusted the call goes through, over HTTP/2", func(t *testing.T) {
 		var protocol atomic.Int32
-		script := fakeapi.NewScript(says)
+		script := within(t, hi.Times(2))
 		client, err := claude.New(claude.WithAPIKey(testKey), claude.WithRootCAs(pem), claude.WithBaseURL(tlsServer(t, cert, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			protocol.Store(int32(r.ProtoMajor))
 			script.ServeHTTP(w, r)
@@ -664,14 +483,8 @@ func TestTLSHandshakesThatFail(t *testing.T) {
 }
 
 func TestGzipIsUnpackedWhereverItComesFrom(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Encoding", "gzip")
-		zip := gzip.NewWriter(w)
-		_, _ = io.WriteString(zip, fakeapi.Says("packed").Body)
-		_ = zip.Close()
-	}))
-	defer server.Close()
+	body := gzipped(strings.Replace(hiBody, `"hi"`, `"packed"`, 1))
+	server := claudetest.NewServer(t, claudetest.Raw(200, body).Header("Content-Encoding", "gzip").Times(2))
 	for name, rt := range map[string]http.RoundTripper{
 		"net/http unpacks": &http.Transport{}, "we unpack": &http.Transport{DisableCompression: true},
 	} {
@@ -685,9 +498,9 @@ func TestGzipIsUnpackedWhereverItComesFrom(t *testing.T) {
 }
 
 func TestTheDropInGivesARawCallerTheSameCalm(t *testing.T) {
-	script := fakeapi.NewScript(fakeapi.Fails(503, "api_error", "x"), fakeapi.Says("hi"), fakeapi.Fails(400, "invalid_request_error", "broken"), fakeapi.Page(200, "Login"))
-	server := fakeapi.Serve(script)
-	defer server.Close()
+	server := claudetest.NewServer(t,
+		claudetest.Error(503, "api_error", "x"), hi,
+		claudetest.Error(400, "invalid_request_error", "broken"), claudetest.Portal(), claudetest.Portal().On("GET /elsewhere"))
 	transport := &claude.Transport{Retry: claude.RetryPolicy{BaseDelay: 1}}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
@@ -702,10 +515,10 @@ func TestTheDropInGivesARawCallerTheSameCalm(t *testing.T) {
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	assert.Equal(t, fakeapi.Says("hi").Body, string(body))
-	require.Len(t, script.Requests(), 2)
-	assert.Equal(t, script.Requests()[0].Body, script.Requests()[1].Body, "the body is sent again whole")
-	assert.Equal(t, testKey, script.Requests()[1].Header.Get("X-Api-Key"))
+	assert.Equal(t, hiBody, string(body))
+	require.Len(t, server.Requests(), 2)
+	assert.Equal(t, server.Requests()[0].Body, server.Requests()[1].Body, "the body is sent again whole")
+	assert.Equal(t, testKey, server.Requests()[1].Header.Get("X-Api-Key"))
 
 	resp, err = post()
 	require.NoError(t, err, "an answer is an answer")
@@ -723,8 +536,7 @@ func TestTheDropInGivesARawCallerTheSameCalm(t *testing.T) {
 }
 
 func TestManyCallsAtOnceLeaveNothingBehind(t *testing.T) {
-	server := fakeapi.Serve(fakeapi.NewScript(fakeapi.Overloaded(), fakeapi.Resets(), fakeapi.Page(502, "x"), fakeapi.Says("hi")))
-	defer server.Close()
+	server := claudetest.NewServer(t, claudetest.Overloaded(), claudetest.Reset(), claudetest.GatewayPage(502), hi.Always())
 	client, err := claude.New(claude.WithAPIKey(testKey), claude.WithBaseURL(server.URL), claude.WithRetry(claude.RetryPolicy{BaseDelay: 1, OverloadBase: 1, MaxAttempts: 8}))
 	require.NoError(t, err)
 	defer client.Close()

@@ -18,7 +18,7 @@ import (
 // breakOff makes a call whose stream breaks off, and returns how.
 func breakOff(t *testing.T, request claude.Request, step claudetest.Step) *claude.StreamError {
 	t.Helper()
-	client, _ := streamClient(t, []claude.Option{claude.WithValidation(claude.ValidationOff)}, step)
+	client, _ := newClient(t, []claude.Option{claude.WithValidation(claude.ValidationOff)}, step)
 	stream, err := client.Messages.Stream(t.Context(), request)
 	require.NoError(t, err)
 	_, err = stream.Response()
@@ -96,7 +96,7 @@ func TestContinueAsksForWhatIsMissingAsTheModelTakesIt(t *testing.T) {
 func TestAStreamGoesOnAfterABreakWhereThatIsAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var done []claude.Class
-		client, transport := streamClient(t, []claude.Option{claude.WithObserver(claude.Observer{
+		client, transport := newClient(t, []claude.Option{claude.WithObserver(claude.Observer{
 			CallDone: func(_ context.Context, _ claude.CallInfo, r claude.CallResult) { done = append(done, r.Class) },
 		})},
 			claudetest.Text(fox).Usage(10, 20).CutAfter(claudetest.Events(6)),
@@ -151,7 +151,7 @@ func TestAStreamGoesOnNoOftenerThanAllowedAndNeverWithTools(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, transport := streamClient(t, nil, tc.steps...)
+				client, transport := newClient(t, nil, tc.steps...)
 				stream, err := client.Messages.Stream(t.Context(), hello, tc.options...)
 				require.NoError(t, err)
 				got, err := drainText(stream)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,13 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/steadfast-go/claude"
-	"github.com/steadfast-go/claude/internal/fakeapi"
+	"github.com/steadfast-go/claude/claudetest"
 )
 
 func TestTheClassSaysWhetherAnAttemptIsMadeAgain(t *testing.T) {
-	envelope := fakeapi.Fails
+	envelope := claudetest.Error
 	for name, tc := range map[string]struct {
-		step     fakeapi.Step
+		step     claudetest.Step
 		class    claude.Class
 		attempts int
 	}{
@@ -31,23 +30,23 @@ func TestTheClassSaysWhetherAnAttemptIsMadeAgain(t *testing.T) {
 		"409":                        {envelope(409, "conflict_error", "x"), claude.ErrConflict, 3},
 		"429":                        {envelope(429, "rate_limit_error", "x"), claude.ErrRateLimit, 3},
 		"500":                        {envelope(500, "api_error", "x"), claude.ErrInternal, 3},
-		"502 page":                   {fakeapi.Page(502, "Bad Gateway"), claude.ErrGateway, 3},
-		"529":                        {fakeapi.Overloaded(), claude.ErrOverloaded, 3},
+		"502 page":                   {claudetest.GatewayPage(502), claude.ErrGateway, 3},
+		"529":                        {claudetest.Overloaded(), claude.ErrOverloaded, 3},
 		"529 in a 200":               {envelope(200, "overloaded_error", "Overloaded"), claude.ErrOverloaded, 3},
-		"reset":                      {fakeapi.Resets(), claude.ErrConnectionLost, 2},
-		"cut":                        {fakeapi.Step{Body: fakeapi.Says("x").Body, CutAt: 20}, claude.ErrBodyCut, 2},
-		"page in a 200":              {fakeapi.Page(200, "Login"), claude.ErrUnexpectedResponse, 1},
-		"redirect":                   {fakeapi.Step{Status: 302, Header: map[string]string{"Location": "https://x.example"}}, claude.ErrRedirect, 1},
-		"x-should-retry forbids":     {fakeapi.Overloaded().With("X-Should-Retry", "false"), claude.ErrOverloaded, 1},
-		"x-should-retry commands":    {envelope(400, "invalid_request_error", "x").With("X-Should-Retry", "true"), claude.ErrInvalidRequest, 3},
+		"reset":                      {claudetest.Reset(), claude.ErrConnectionLost, 2},
+		"cut":                        {claudetest.Text("x").CutAfter(claudetest.Bytes(20)), claude.ErrBodyCut, 2},
+		"page in a 200":              {claudetest.Portal(), claude.ErrUnexpectedResponse, 1},
+		"redirect":                   {claudetest.Raw(302, "").Header("Location", "https://x.example"), claude.ErrRedirect, 1},
+		"x-should-retry forbids":     {claudetest.Overloaded().ShouldRetry(false), claude.ErrOverloaded, 1},
+		"x-should-retry commands":    {envelope(400, "invalid_request_error", "x").ShouldRetry(true), claude.ErrInvalidRequest, 3},
 		"spend limit in a 429":       {envelope(429, "rate_limit_error", "You have reached your API usage limits: x"), claude.ErrBilling, 1},
-		"spend limit by code":        {fakeapi.Step{Status: 429, Body: `{"type":"error","error":{"type":"rate_limit_error","message":"x","details":{"error_code":"enforced_spend_limit_reached"}}}`}, claude.ErrBilling, 1},
-		"ramp limit by code":         {fakeapi.Step{Status: 429, Body: `{"type":"error","error":{"type":"rate_limit_error","message":"x","details":{"error_code":"ramp_limit_exceeded"}}}`}, claude.ErrRateLimit, 3},
-		"a wait longer than we make": {fakeapi.Limited(61 * time.Second), claude.ErrRateLimit, 1},
+		"spend limit by code":        {claudetest.Raw(429, `{"type":"error","error":{"type":"rate_limit_error","message":"x","details":{"error_code":"enforced_spend_limit_reached"}}}`), claude.ErrBilling, 1},
+		"ramp limit by code":         {claudetest.Raw(429, `{"type":"error","error":{"type":"rate_limit_error","message":"x","details":{"error_code":"ramp_limit_exceeded"}}}`), claude.ErrRateLimit, 3},
+		"a wait longer than we make": {claudetest.RateLimited(61 * time.Second), claude.ErrRateLimit, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, script := newClient(t, nil, tc.step)
+				client, script := newClient(t, nil, tc.step.Times(tc.attempts))
 				_, err := client.Messages.Create(t.Context(), hello)
 				require.ErrorIs(t, err, tc.class)
 				assert.Equal(t, tc.class, claude.ClassOf(err))
@@ -60,19 +59,19 @@ func TestTheClassSaysWhetherAnAttemptIsMadeAgain(t *testing.T) {
 
 func TestRetryWaitsAsLongAsTheServerAsks(t *testing.T) {
 	for name, tc := range map[string]struct {
-		step fakeapi.Step
+		step claudetest.Step
 		want time.Duration
 	}{
-		"seconds":           {fakeapi.Limited(7 * time.Second), 7 * time.Second},
-		"half seconds":      {fakeapi.Limited(2500 * time.Millisecond), 2500 * time.Millisecond},
-		"milliseconds":      {fakeapi.Limited(50*time.Second).With("Retry-After-Ms", "1500"), 1500 * time.Millisecond},
-		"a date":            {fakeapi.Overloaded().With("Retry-After", "Sat, 01 Jan 2000 00:00:09 GMT"), 9 * time.Second},
-		"an hour, allowed":  {fakeapi.Limited(time.Hour), time.Hour},
-		"the limit's reset": {fakeapi.Fails(429, "rate_limit_error", "x").With("Anthropic-Ratelimit-Input-Tokens-Limit", "10").With("Anthropic-Ratelimit-Input-Tokens-Remaining", "0").With("Anthropic-Ratelimit-Input-Tokens-Reset", "2000-01-01T00:00:30Z"), 30 * time.Second},
+		"seconds":           {claudetest.RateLimited(7 * time.Second), 7 * time.Second},
+		"half seconds":      {claudetest.RateLimited(2500 * time.Millisecond), 2500 * time.Millisecond},
+		"milliseconds":      {claudetest.RateLimited(50*time.Second).Header("Retry-After-Ms", "1500"), 1500 * time.Millisecond},
+		"a date":            {claudetest.Overloaded().Header("Retry-After", "Sat, 01 Jan 2000 00:00:09 GMT"), 9 * time.Second},
+		"an hour, allowed":  {claudetest.RateLimited(time.Hour), time.Hour},
+		"the limit's reset": {claudetest.Error(429, "rate_limit_error", "x").Header("Anthropic-Ratelimit-Input-Tokens-Limit", "10").Header("Anthropic-Ratelimit-Input-Tokens-Remaining", "0").Header("Anthropic-Ratelimit-Input-Tokens-Reset", "2000-01-01T00:00:30Z"), 30 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // the clock starts at 2000-01-01 00:00:00 UTC
-				client, script := newClient(t, []claude.Option{claude.WithRetry(claude.RetryPolicy{MaxRetryAfter: time.Hour})}, tc.step, fakeapi.Says("hi"))
+				client, script := newClient(t, []claude.Option{claude.WithRetry(claude.RetryPolicy{MaxRetryAfter: time.Hour})}, tc.step, hi)
 				_, err := client.Messages.Create(t.Context(), hello)
 				require.NoError(t, err)
 				requests := script.Requests()
@@ -87,7 +86,7 @@ func TestRetryWaitsAsLongAsTheServerAsks(t *testing.T) {
 
 func TestAWaitBeyondTheDeadlineIsNotBegunAndHidesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := newClient(t, nil, fakeapi.Limited(30*time.Second))
+		client, _ := newClient(t, nil, claudetest.RateLimited(30*time.Second))
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		start := time.Now()
@@ -105,7 +104,7 @@ func TestAWaitBeyondTheDeadlineIsNotBegunAndHidesNothing(t *testing.T) {
 
 func TestALongShutDownAnswersAtOnceWithTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := newClient(t, nil, fakeapi.Limited(3600*time.Second))
+		client, _ := newClient(t, nil, claudetest.RateLimited(3600*time.Second))
 		start := time.Now()
 		_, err := client.Messages.Create(t.Context(), hello)
 		e := asCall(t, err)
@@ -117,20 +116,20 @@ func TestALongShutDownAnswersAtOnceWithTheTime(t *testing.T) {
 
 func TestBackoffIsFullJitterWithinItsBounds(t *testing.T) {
 	for name, tc := range map[string]struct {
-		step   fakeapi.Step
+		step   claudetest.Step
 		policy claude.RetryPolicy
 		bounds []time.Duration
 	}{
-		"ordinary": {fakeapi.Fails(500, "api_error", "x"), claude.RetryPolicy{MaxAttempts: 7}, []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 8 * time.Second}},
-		"overload": {fakeapi.Overloaded(), claude.RetryPolicy{MaxAttempts: 8}, []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second, 30 * time.Second}},
-		"own":      {fakeapi.Fails(500, "api_error", "x"), claude.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Minute, MaxDelay: 90 * time.Second}, []time.Duration{time.Minute, 90 * time.Second, 90 * time.Second}},
+		"ordinary": {claudetest.Error(500, "api_error", "x"), claude.RetryPolicy{MaxAttempts: 7}, []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 8 * time.Second}},
+		"overload": {claudetest.Overloaded(), claude.RetryPolicy{MaxAttempts: 8}, []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second, 30 * time.Second}},
+		"own":      {claudetest.Error(500, "api_error", "x"), claude.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Minute, MaxDelay: 90 * time.Second}, []time.Duration{time.Minute, 90 * time.Second, 90 * time.Second}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const calls = 300
 				sums := make([]time.Duration, len(tc.bounds))
 				for range calls {
-					client, _ := newClient(t, []claude.Option{claude.WithRetry(tc.policy)}, tc.step)
+					client, _ := newClient(t, []claude.Option{claude.WithRetry(tc.policy)}, tc.step.Times(len(tc.bounds)+1))
 					_, err := client.Messages.Create(t.Context(), hello)
 					attempts := asCall(t, err).Attempts
 					require.Len(t, attempts, len(tc.bounds)+1)
@@ -150,7 +149,7 @@ func TestBackoffIsFullJitterWithinItsBounds(t *testing.T) {
 
 func TestAnAnswerIsFoundThroughTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := newClient(t, []claude.Option{claude.WithMaxAttempts(4)}, fakeapi.Overloaded(), fakeapi.Limited(time.Second), fakeapi.Resets(), fakeapi.Says("hi"))
+		client, _ := newClient(t, []claude.Option{claude.WithMaxAttempts(4)}, claudetest.Overloaded(), claudetest.RateLimited(time.Second), claudetest.Reset(), hi)
 		resp, err := client.Messages.Create(t.Context(), hello)
 		require.NoError(t, err)
 		var classes []claude.Class
@@ -164,7 +163,7 @@ func TestAnAnswerIsFoundThroughTrouble(t *testing.T) {
 func TestA401IsTriedOnceMoreOnlyWithAnotherKey(t *testing.T) {
 	key := &rotating{}
 	key.value.Store("sk-ant-api03-first-key")
-	script := fakeapi.NewScript(fakeapi.Fails(401, "authentication_error", "invalid x-api-key"))
+	script := inMemory(t, claudetest.Error(401, "authentication_error", "invalid x-api-key").Times(3))
 	client, err := claude.New(claude.WithCredential(key), claude.WithRoundTripper(roundTripper(func(r *http.Request) (*http.Response, error) {
 		key.value.Store("sk-ant-api03-second-key") // rotated while the attempt was under way
 		return script.RoundTrip(r)
@@ -181,16 +180,10 @@ func TestA401IsTriedOnceMoreOnlyWithAnotherKey(t *testing.T) {
 	assert.Len(t, script.Requests(), 3, "the key is the same now")
 }
 
-type rotating struct{ value atomic.Value }
-
-func (r *rotating) Token(context.Context) (claude.Token, error) {
-	return claude.Token{Secret: claude.NewSecret(r.value.Load().(string)), Source: "test"}, nil
-}
-
 func TestTheCallersCancelIsPromptAtEveryPoint(t *testing.T) {
-	for name, steps := range map[string][]fakeapi.Step{
-		"while waiting for an answer": {{After: time.Hour}},
-		"while waiting to retry":      {fakeapi.Limited(time.Minute)},
+	for name, steps := range map[string][]claudetest.Step{
+		"while waiting for an answer": {claudetest.SlowHeader(time.Hour)},
+		"while waiting to retry":      {claudetest.RateLimited(time.Minute)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -214,18 +207,18 @@ func TestTheCallersCancelIsPromptAtEveryPoint(t *testing.T) {
 func TestTimeoutsEndTheirPhase(t *testing.T) {
 	for name, tc := range map[string]struct {
 		timeouts claude.Timeouts
-		step     fakeapi.Step
+		step     claudetest.Step
 		want     time.Duration
 		attempts int
 	}{
-		"first byte, default":   {step: fakeapi.Step{After: time.Hour}, want: 240 * time.Second, attempts: 2},
-		"first byte":            {timeouts: claude.Timeouts{FirstByte: 3 * time.Second}, step: fakeapi.Step{After: time.Hour}, want: 6 * time.Second, attempts: 2},
-		"total":                 {timeouts: claude.Timeouts{Total: 5 * time.Second}, step: fakeapi.Step{After: time.Hour}, want: 5 * time.Second, attempts: 1},
-		"first byte off, total": {timeouts: claude.Timeouts{FirstByte: claude.NoTimeout, Total: time.Minute}, step: fakeapi.Step{After: time.Hour}, want: time.Minute, attempts: 1},
+		"first byte, default":   {step: claudetest.SlowHeader(time.Hour), want: 240 * time.Second, attempts: 2},
+		"first byte":            {timeouts: claude.Timeouts{FirstByte: 3 * time.Second}, step: claudetest.SlowHeader(time.Hour), want: 6 * time.Second, attempts: 2},
+		"total":                 {timeouts: claude.Timeouts{Total: 5 * time.Second}, step: claudetest.SlowHeader(time.Hour), want: 5 * time.Second, attempts: 1},
+		"first byte off, total": {timeouts: claude.Timeouts{FirstByte: claude.NoTimeout, Total: time.Minute}, step: claudetest.SlowHeader(time.Hour), want: time.Minute, attempts: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, script := newClient(t, []claude.Option{claude.WithTimeouts(tc.timeouts), claude.WithRetry(claude.RetryPolicy{BaseDelay: 1})}, tc.step)
+				client, script := newClient(t, []claude.Option{claude.WithTimeouts(tc.timeouts), claude.WithRetry(claude.RetryPolicy{BaseDelay: 1})}, tc.step.Times(tc.attempts))
 				start := time.Now()
 				_, err := client.Messages.Create(t.Context(), hello)
 				require.ErrorIs(t, err, claude.ErrTimeout)
@@ -238,7 +231,7 @@ func TestTimeoutsEndTheirPhase(t *testing.T) {
 }
 
 func TestRetriesCanBeSwitchedOff(t *testing.T) {
-	client, script := newClient(t, []claude.Option{claude.WithRetry(claude.RetryPolicy{Off: true, MaxAttempts: 9})}, fakeapi.Overloaded())
+	client, script := newClient(t, []claude.Option{claude.WithRetry(claude.RetryPolicy{Off: true, MaxAttempts: 9})}, claudetest.Overloaded())
 	_, err := client.Messages.Create(t.Context(), hello)
 	require.ErrorIs(t, err, claude.ErrOverloaded)
 	assert.Len(t, script.Requests(), 1)
@@ -246,7 +239,7 @@ func TestRetriesCanBeSwitchedOff(t *testing.T) {
 
 func TestARawCallerMayPauseBetweenReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := &http.Client{Transport: &claude.Transport{Base: fakeapi.NewScript(says), Timeouts: claude.Timeouts{StreamIdle: time.Second, Total: time.Hour}}}
+		client := &http.Client{Transport: &claude.Transport{Base: inMemory(t), Timeouts: claude.Timeouts{StreamIdle: time.Second, Total: time.Hour}}}
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.anthropic.com/v1/models", nil)
 		require.NoError(t, err)
 		resp, err := client.Do(req)

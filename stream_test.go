@@ -17,30 +17,6 @@ import (
 	"github.com/steadfast-go/claude/claudetest"
 )
 
-const fox = "The quick brown fox jumps over the lazy dog, again and again."
-
-// streamClient returns a client whose messages are played in memory.
-func streamClient(t *testing.T, options []claude.Option, steps ...claudetest.Step) (*claude.Client, *claudetest.Transport) {
-	t.Helper()
-	transport := claudetest.NewTransport(steps...)
-	t.Cleanup(func() { transport.Verify(t) })
-	client, err := claude.New(append([]claude.Option{claude.WithAPIKey(testKey), claude.WithRoundTripper(transport)}, options...)...)
-	require.NoError(t, err)
-	return client, transport
-}
-
-// drainText reads a stream's text to its end or error.
-func drainText(s *claude.Stream) (string, error) {
-	var b strings.Builder
-	for text, err := range s.Text() {
-		if err != nil {
-			return b.String(), err
-		}
-		b.WriteString(text)
-	}
-	return b.String(), nil
-}
-
 func TestAStreamedAnswerIsTheAnswer(t *testing.T) {
 	for name, step := range map[string]claudetest.Step{
 		"text":      claudetest.Text(fox),
@@ -50,7 +26,7 @@ func TestAStreamedAnswerIsTheAnswer(t *testing.T) {
 		"unicode":   claudetest.Text("ä€😀 \"quoted\" \\ \u2028 \x01 ende"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, transport := streamClient(t, nil, step.Times(3))
+			client, transport := newClient(t, nil, step.Times(3))
 			unary, err := client.Messages.Create(t.Context(), hello, claude.WithCreateMode(claude.CreateUnary))
 			require.NoError(t, err)
 			collected, err := client.Messages.Create(t.Context(), hello, claude.WithCreateMode(claude.CreateStream))
@@ -81,7 +57,7 @@ func TestAStreamedAnswerIsTheAnswer(t *testing.T) {
 }
 
 func TestEventsTellTheWholeStory(t *testing.T) {
-	client, _ := streamClient(t, nil, claudetest.Blocks(claude.Text("Hi there"), claudetest.Call("f", `{"a":1}`)).Usage(7, 9))
+	client, _ := newClient(t, nil, claudetest.Blocks(claude.Text("Hi there"), claudetest.Call("f", `{"a":1}`)).Usage(7, 9))
 	stream, err := client.Messages.Stream(t.Context(), hello)
 	require.NoError(t, err)
 	assert.Equal(t, "req_000001", stream.RequestID())
@@ -134,7 +110,7 @@ func TestWhatFailsBeforeTheFirstContentIsTriedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, transport := streamClient(t, nil, step, text)
+				client, transport := newClient(t, nil, step, text)
 				stream, err := client.Messages.Stream(t.Context(), hello)
 				require.NoError(t, err)
 				got, err := drainText(stream)
@@ -148,7 +124,7 @@ func TestWhatFailsBeforeTheFirstContentIsTriedAgain(t *testing.T) {
 
 func TestAStreamThatIsSlowToBeginIsHandedOverInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := streamClient(t, nil, claudetest.Text(fox).StallAfter(claudetest.Events(3), time.Minute))
+		client, _ := newClient(t, nil, claudetest.Text(fox).StallAfter(claudetest.Events(3), time.Minute))
 		start := time.Now()
 		stream, err := client.Messages.Stream(t.Context(), hello)
 		require.NoError(t, err)
@@ -162,7 +138,7 @@ func TestAStreamThatIsSlowToBeginIsHandedOverInTime(t *testing.T) {
 
 func TestAnEagerStreamIsHandedOverAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := streamClient(t, nil, claudetest.Text(fox).StallAfter(claudetest.Events(0), 5*time.Second).FailAfter(claudetest.Events(3), "overloaded_error", "x"))
+		client, _ := newClient(t, nil, claudetest.Text(fox).StallAfter(claudetest.Events(0), 5*time.Second).FailAfter(claudetest.Events(3), "overloaded_error", "x"))
 		start := time.Now()
 		stream, err := client.Messages.Stream(t.Context(), hello, claude.WithEagerStream())
 		require.NoError(t, err)
@@ -190,7 +166,7 @@ func TestABrokenStreamIsAnErrorWithWhatHadCome(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, transport := streamClient(t, nil, tc.step)
+				client, transport := newClient(t, nil, tc.step)
 				stream, err := client.Messages.Stream(t.Context(), hello)
 				require.NoError(t, err)
 				got, err := drainText(stream)
@@ -223,7 +199,7 @@ func TestABrokenStreamIsAnErrorWithWhatHadCome(t *testing.T) {
 }
 
 func TestAStreamWithoutItsLastEventSaysThatAllContentCame(t *testing.T) {
-	client, _ := streamClient(t, nil, claudetest.Text("short").EndAfter(claudetest.Events(6)))
+	client, _ := newClient(t, nil, claudetest.Text("short").EndAfter(claudetest.Events(6)))
 	stream, err := client.Messages.Stream(t.Context(), hello)
 	require.NoError(t, err)
 	_, err = stream.Response()
@@ -258,7 +234,7 @@ func TestLeavingALoopClosesTheStream(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, _ := streamClient(t, nil, claudetest.Text(fox).StallAfter(claudetest.Events(5), claudetest.Forever))
+				client, _ := newClient(t, nil, claudetest.Text(fox).StallAfter(claudetest.Events(5), claudetest.Forever))
 				stream, err := client.Messages.Stream(t.Context(), hello)
 				require.NoError(t, err)
 				leave(stream)
@@ -275,7 +251,7 @@ func TestLeavingALoopClosesTheStream(t *testing.T) {
 
 func TestAStreamCanBeClosedWhileItIsRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := streamClient(t, nil, claudetest.Text(fox).StallAfter(claudetest.Events(6), claudetest.Forever))
+		client, _ := newClient(t, nil, claudetest.Text(fox).StallAfter(claudetest.Events(6), claudetest.Forever))
 		stream, err := client.Messages.Stream(t.Context(), hello)
 		require.NoError(t, err)
 		time.AfterFunc(time.Second, func() {
@@ -289,7 +265,7 @@ func TestAStreamCanBeClosedWhileItIsRead(t *testing.T) {
 
 func TestTheCallersContextEndsAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := streamClient(t, nil, claudetest.Text(fox).StallAfter(claudetest.Events(6), claudetest.Forever))
+		client, _ := newClient(t, nil, claudetest.Text(fox).StallAfter(claudetest.Events(6), claudetest.Forever))
 		ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
 		defer cancel()
 		start := time.Now()
@@ -316,7 +292,7 @@ func TestTimeoutsOfAStream(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, _ := streamClient(t, []claude.Option{claude.WithTimeouts(tc.timeouts)}, tc.step)
+				client, _ := newClient(t, []claude.Option{claude.WithTimeouts(tc.timeouts)}, tc.step)
 				start := time.Now()
 				stream, err := client.Messages.Stream(t.Context(), hello)
 				require.NoError(t, err)
@@ -369,7 +345,7 @@ func TestCreateStreamsWhereAnAnswerMayTakeLong(t *testing.T) {
 		"forced on":         {hello, []claude.CallOption{claude.WithCreateMode(claude.CreateStream)}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, transport := streamClient(t, nil, claudetest.Text("hi"))
+			client, transport := newClient(t, nil, claudetest.Text("hi"))
 			_, err := client.Messages.Create(t.Context(), tc.request, tc.options...)
 			require.NoError(t, err)
 			assert.Equal(t, tc.streams, transport.Requests()[0].Stream)
@@ -380,12 +356,12 @@ func TestCreateStreamsWhereAnAnswerMayTakeLong(t *testing.T) {
 func TestACreateThatBreaksOffIsMadeOnceMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mode := claude.WithCreateMode(claude.CreateStream)
-		client, _ := streamClient(t, nil, claudetest.Text(fox).CutAfter(claudetest.Events(6)), claudetest.Text(fox))
+		client, _ := newClient(t, nil, claudetest.Text(fox).CutAfter(claudetest.Events(6)), claudetest.Text(fox))
 		resp, err := client.Messages.Create(t.Context(), hello, mode)
 		require.NoError(t, err)
 		assert.Equal(t, fox, resp.Text(), "nobody had seen the half")
 
-		client, transport := streamClient(t, nil, claudetest.Text(fox).ResetAfter(claudetest.Events(6)).Times(2))
+		client, transport := newClient(t, nil, claudetest.Text(fox).ResetAfter(claudetest.Events(6)).Times(2))
 		_, err = client.Messages.Create(t.Context(), hello, mode)
 		require.ErrorIs(t, err, claude.ErrStreamTruncated)
 		transport.ExpectRequests(t, 2)

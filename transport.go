@@ -208,7 +208,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, failure
 	}
 	resp.Request = req
-	if failure != nil && t.silences(req, failure) && retriedBlindly(resp.StatusCode) {
+	if failure != nil && t.silences(req, failure) && (retriedBlindly(resp.StatusCode) || first(resp.Header, "X-Should-Retry") == "true") {
 		resp.Header = resp.Header.Clone()
 		resp.Header.Set("X-Should-Retry", "false")
 	}

@@ -3,10 +3,10 @@ package claude_test
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -16,6 +16,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	urlpkg "net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,7 +28,6 @@ import (
 
 	"github.com/steadfast-go/claude"
 	"github.com/steadfast-go/claude/claudetest"
-	"github.com/steadfast-go/claude/internal/fakeapi"
 )
 
 const rawBody = `{"model":"claude-sonnet-5-5","max_tokens":64,"messages":[{"role":"user","content":"Hello"}]}`
@@ -53,27 +53,26 @@ func ask(t *testing.T, rt http.RoundTripper, change ...func(*http.Request)) (*ht
 }
 
 func TestARawCallSurvivesWhatATypedOneDoes(t *testing.T) {
-	cut := fakeapi.Says("cut")
-	cut.CutAt = 30
-	for name, steps := range map[string][]fakeapi.Step{
-		"529":                     {fakeapi.Overloaded(), says},
-		"reset":                   {fakeapi.Resets(), says},
-		"gateway's page":          {fakeapi.Page(502, "Bad Gateway"), says},
-		"429":                     {fakeapi.Limited(time.Second), says},
-		"an error inside a 200":   {fakeapi.Fails(200, "overloaded_error", "Overloaded"), says},
-		"an answer that is cut":   {cut, says},
-		"a page with the API's 5": {fakeapi.Fails(500, "api_error", "x"), fakeapi.Fails(504, "timeout_error", "x"), says},
+	cut := claudetest.Text("cut").CutAfter(claudetest.Bytes(30))
+	for name, steps := range map[string][]claudetest.Step{
+		"529":                     {claudetest.Overloaded(), hi},
+		"reset":                   {claudetest.Reset(), hi},
+		"gateway's page":          {claudetest.GatewayPage(502), hi},
+		"429":                     {claudetest.RateLimited(time.Second), hi},
+		"an error inside a 200":   {claudetest.Error(200, "overloaded_error", "Overloaded"), hi},
+		"an answer that is cut":   {cut, hi},
+		"a page with the API's 5": {claudetest.Error(500, "api_error", "x"), claudetest.Error(504, "timeout_error", "x"), hi},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				script := fakeapi.NewScript(steps...)
+				script := inMemory(t, steps...)
 				resp, body, err := ask(t, &claude.Transport{Base: script})
 				require.NoError(t, err)
 				assert.Equal(t, 200, resp.StatusCode)
-				assert.Equal(t, says.Body, body)
+				assert.Equal(t, hiBody, body)
 				assert.Len(t, script.Requests(), len(steps))
 				for _, r := range script.Requests() {
-					assert.Equal(t, rawBody, r.Body)
+					assert.Equal(t, rawBody, string(r.Body))
 					assert.Equal(t, testKey, r.Header.Get("X-Api-Key"))
 				}
 			})
@@ -81,30 +80,36 @@ func TestARawCallSurvivesWhatATypedOneDoes(t *testing.T) {
 	}
 }
 
+// envelope is the body of a failed answer.
+func envelope(typ, message string) string {
+	return fmt.Sprintf(`{"type":"error","error":{"type":%q,"message":%q}}`, typ, message)
+}
+
 func TestARawCallerGetsTheLastAnswerAsItCame(t *testing.T) {
+	const denied = "<html><h1>Denied</h1></html>"
 	for name, tc := range map[string]struct {
-		steps  []fakeapi.Step
+		steps  []claudetest.Step
 		status int
 		body   string
 		class  claude.Class
 	}{
-		"529, three times":               {[]fakeapi.Step{fakeapi.Overloaded()}, 529, fakeapi.Overloaded().Body, claude.ErrOverloaded},
-		"400":                            {[]fakeapi.Step{fakeapi.Fails(400, "invalid_request_error", "x")}, 400, fakeapi.Fails(400, "invalid_request_error", "x").Body, claude.ErrInvalidRequest},
-		"a firewall's page":              {[]fakeapi.Step{fakeapi.Page(403, "Denied")}, 403, fakeapi.Page(403, "Denied").Body, claude.ErrBlocked},
-		"a redirect is not followed":     {[]fakeapi.Step{{Status: 307, Body: "moved"}}, 307, "moved", claude.ErrRedirect},
-		"an answer, and then none":       {[]fakeapi.Step{fakeapi.Overloaded(), fakeapi.Resets()}, 529, fakeapi.Overloaded().Body, claude.ErrOverloaded},
-		"an error in a 200 to the end":   {[]fakeapi.Step{fakeapi.Fails(200, "overloaded_error", "x")}, 200, fakeapi.Fails(200, "overloaded_error", "x").Body, claude.ErrOverloaded},
-		"a wait longer than we make":     {[]fakeapi.Step{fakeapi.Limited(time.Hour)}, 429, fakeapi.Limited(time.Hour).Body, claude.ErrRateLimit},
-		"an answer without its own type": {[]fakeapi.Step{{Status: 503, Plain: true, Body: "upstream connect error"}}, 503, "upstream connect error", claude.ErrGateway},
+		"529, three times":               {[]claudetest.Step{claudetest.Raw(529, envelope("overloaded_error", "Overloaded")).Times(3)}, 529, envelope("overloaded_error", "Overloaded"), claude.ErrOverloaded},
+		"400":                            {[]claudetest.Step{claudetest.Raw(400, envelope("invalid_request_error", "x"))}, 400, envelope("invalid_request_error", "x"), claude.ErrInvalidRequest},
+		"a firewall's page":              {[]claudetest.Step{claudetest.GatewayText(403, denied).Header("Content-Type", "text/html")}, 403, denied, claude.ErrBlocked},
+		"a redirect is not followed":     {[]claudetest.Step{claudetest.Raw(307, "moved")}, 307, "moved", claude.ErrRedirect},
+		"an answer, and then none":       {[]claudetest.Step{claudetest.Raw(529, envelope("overloaded_error", "Overloaded")), claudetest.Reset().Times(2)}, 529, envelope("overloaded_error", "Overloaded"), claude.ErrOverloaded},
+		"an error in a 200 to the end":   {[]claudetest.Step{claudetest.Raw(200, envelope("overloaded_error", "x")).Times(3)}, 200, envelope("overloaded_error", "x"), claude.ErrOverloaded},
+		"a wait longer than we make":     {[]claudetest.Step{claudetest.Raw(429, envelope("rate_limit_error", "x")).RetryAfter(time.Hour)}, 429, envelope("rate_limit_error", "x"), claude.ErrRateLimit},
+		"an answer without its own type": {[]claudetest.Step{claudetest.GatewayText(503, "upstream connect error").Header("Content-Type", "").Times(3)}, 503, "upstream connect error", claude.ErrGateway},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				resp, body, err := ask(t, &claude.Transport{Base: fakeapi.NewScript(tc.steps...)})
+				resp, body, err := ask(t, &claude.Transport{Base: inMemory(t, tc.steps...)})
 				require.NoError(t, err)
 				assert.Equal(t, tc.status, resp.StatusCode)
 				assert.Equal(t, tc.body, body)
 
-				resp, err = (&claude.Transport{Base: fakeapi.NewScript(tc.steps...)}).RoundTrip(mustRequest(t))
+				resp, err = (&claude.Transport{Base: inMemory(t, tc.steps...)}).RoundTrip(mustRequest(t))
 				require.NoError(t, err)
 				checked := claude.CheckResponse(resp)
 				assert.Equal(t, tc.class, claude.ClassOf(checked), "%v", checked)
@@ -125,19 +130,19 @@ func mustRequest(t *testing.T) *http.Request {
 
 func TestARawCallerGetsAnErrorForWhatIsNoAnswerOfTheAPI(t *testing.T) {
 	for name, tc := range map[string]struct {
-		step  fakeapi.Step
+		step  claudetest.Step
 		class claude.Class
 	}{
-		"page in a 200":     {fakeapi.Page(200, "Login"), claude.ErrUnexpectedResponse},
-		"nothing":           {fakeapi.Step{}, claude.ErrUnexpectedResponse},
-		"broken JSON":       {fakeapi.Step{Body: `{"type":"message","content":[`}, claude.ErrUnexpectedResponse},
-		"another object":    {fakeapi.Step{Body: `{"ok":true}`}, claude.ErrUnexpectedResponse},
-		"content no list":   {fakeapi.Step{Body: `{"type":"message","content":"x"}`}, claude.ErrUnexpectedResponse},
-		"no answer, resets": {fakeapi.Resets(), claude.ErrConnectionLost},
+		"page in a 200":     {claudetest.Portal(), claude.ErrUnexpectedResponse},
+		"nothing":           {claudetest.Raw(200, ""), claude.ErrUnexpectedResponse},
+		"broken JSON":       {claudetest.Raw(200, `{"type":"message","content":[`), claude.ErrUnexpectedResponse},
+		"another object":    {claudetest.Raw(200, `{"ok":true}`), claude.ErrUnexpectedResponse},
+		"content no list":   {claudetest.Raw(200, `{"type":"message","content":"x"}`), claude.ErrUnexpectedResponse},
+		"no answer, resets": {claudetest.Reset().Times(2), claude.ErrConnectionLost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, _, err := ask(t, &claude.Transport{Base: fakeapi.NewScript(tc.step)})
+				_, _, err := ask(t, &claude.Transport{Base: inMemory(t, tc.step)})
 				require.Error(t, err)
 				assert.Equal(t, tc.class, claude.ClassOf(err))
 				assert.NotEmpty(t, asCall(t, err).Trail)
@@ -148,36 +153,29 @@ func TestARawCallerGetsAnErrorForWhatIsNoAnswerOfTheAPI(t *testing.T) {
 
 func TestAMessageOfAGatewayMayLackIDAndUsage(t *testing.T) {
 	const sparse = ` {"type":"message","role":"assistant","content":[]}`
-	_, body, err := ask(t, &claude.Transport{Base: fakeapi.NewScript(fakeapi.Step{Plain: true, Body: sparse, Header: map[string]string{"Content-Type": "application/json; charset=utf-8"}})})
+	_, body, err := ask(t, &claude.Transport{Base: inMemory(t, claudetest.GatewayText(200, sparse).Header("Content-Type", "application/json; charset=utf-8"))})
 	require.NoError(t, err)
 	assert.Equal(t, sparse, body)
 }
 
 func TestAPackedAnswerIsJudgedAndHandedOverPacked(t *testing.T) {
-	pack := func(text string) string {
-		var b bytes.Buffer
-		zip := gzip.NewWriter(&b)
-		_, _ = io.WriteString(zip, text)
-		_ = zip.Close()
-		return b.String()
-	}
 	for name, tc := range map[string]struct{ encoding, body string }{
-		"gzip":                      {"gzip", pack(says.Body)},
+		"gzip":                      {"gzip", gzipped(hiBody)},
 		"an encoding we can't read": {"br", "whatever brotli says"},
 	} {
-		_, body, err := ask(t, &claude.Transport{Base: fakeapi.NewScript(fakeapi.Step{Body: tc.body}.With("Content-Encoding", tc.encoding))})
+		_, body, err := ask(t, &claude.Transport{Base: inMemory(t, claudetest.Raw(200, tc.body).Header("Content-Encoding", tc.encoding))})
 		require.NoError(t, err, name)
 		assert.Equal(t, tc.body, body, name)
 	}
-	_, _, err := ask(t, &claude.Transport{Base: fakeapi.NewScript(fakeapi.Step{Body: pack("<html>")}.With("Content-Encoding", "gzip"))})
+	_, _, err := ask(t, &claude.Transport{Base: inMemory(t, claudetest.Raw(200, gzipped("<html>")).Header("Content-Encoding", "gzip"))})
 	require.ErrorIs(t, err, claude.ErrUnexpectedResponse)
 }
 
 func TestACallBehindAShutGateIsAnsweredWithACopyOfThe429(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		script := fakeapi.NewScript(fakeapi.Limited(time.Hour).With("Retry-After-Ms", "3600000"), says)
+		script := inMemory(t, claudetest.RateLimited(time.Hour).Header("Retry-After-Ms", "3600000"), hi)
 		rt := &claude.Transport{Base: script}
-		_, _, err := ask(t, rt)
+		_, first, err := ask(t, rt)
 		require.NoError(t, err)
 		time.Sleep(20*time.Minute + 500*time.Millisecond)
 		resp, body, err := ask(t, rt)
@@ -186,7 +184,7 @@ func TestACallBehindAShutGateIsAnsweredWithACopyOfThe429(t *testing.T) {
 		assert.Equal(t, "429 Too Many Requests", resp.Status)
 		assert.Equal(t, "2400", resp.Header.Get("Retry-After"), "what is left of it, rounded up")
 		assert.Empty(t, resp.Header.Get("Retry-After-Ms"))
-		assert.Equal(t, fakeapi.Limited(time.Hour).Body, body)
+		assert.Equal(t, first, body)
 		assert.Len(t, script.Requests(), 1)
 		require.ErrorIs(t, claude.CheckResponse(resp), claude.ErrRateLimit)
 		_, _, err = ask(t, rt, func(r *http.Request) { r.Header.Set("X-Api-Key", "sk-ant-of-another-caller") })
@@ -197,7 +195,7 @@ func TestACallBehindAShutGateIsAnsweredWithACopyOfThe429(t *testing.T) {
 
 func TestAnOpenBreakerIsAnErrorForRawCallersToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rt := &claude.Transport{Base: fakeapi.NewScript(fakeapi.Overloaded()), Breaker: claude.BreakerPolicy{Run: 3}}
+		rt := &claude.Transport{Base: inMemory(t, claudetest.Overloaded().Times(3)), Breaker: claude.BreakerPolicy{Run: 3}}
 		resp, _, err := ask(t, rt)
 		require.NoError(t, err)
 		assert.Equal(t, 529, resp.StatusCode)
@@ -210,19 +208,20 @@ func TestAnOpenBreakerIsAnErrorForRawCallersToo(t *testing.T) {
 func TestAnOuterRetryIsSilenced(t *testing.T) {
 	stainless := func(r *http.Request) { r.Header.Set("X-Stainless-Retry-Count", "0") }
 	for name, tc := range map[string]struct {
-		step   fakeapi.Step
+		step   claudetest.Step
 		change []func(*http.Request)
 		want   string
 	}{
-		"a client that retries":             {fakeapi.Overloaded(), []func(*http.Request){stainless}, "false"},
-		"one that does not say so":          {fakeapi.Overloaded(), nil, ""},
-		"an answer it does not retry":       {fakeapi.Fails(401, "authentication_error", "x"), []func(*http.Request){stainless}, ""},
-		"a success":                         {says, []func(*http.Request){stainless}, ""},
-		"although the server wants a retry": {fakeapi.Overloaded().With("X-Should-Retry", "true"), []func(*http.Request){stainless}, "false"},
+		"a client that retries":             {claudetest.Overloaded().Times(3), []func(*http.Request){stainless}, "false"},
+		"one that does not say so":          {claudetest.Overloaded().Times(3), nil, ""},
+		"an answer it does not retry":       {claudetest.Error(401, "authentication_error", "x"), []func(*http.Request){stainless}, ""},
+		"a success":                         {hi, []func(*http.Request){stainless}, ""},
+		"a refusal that is worth a retry":   {claudetest.Error(400, "invalid_request_error", "x").ShouldRetry(true).Times(3), []func(*http.Request){stainless}, "false"},
+		"although the server wants a retry": {claudetest.Overloaded().ShouldRetry(true).Times(3), []func(*http.Request){stainless}, "false"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				resp, _, err := ask(t, &claude.Transport{Base: fakeapi.NewScript(tc.step)}, tc.change...)
+				resp, _, err := ask(t, &claude.Transport{Base: inMemory(t, tc.step)}, tc.change...)
 				require.NoError(t, err)
 				assert.Equal(t, tc.want, resp.Header.Get("X-Should-Retry"))
 			})
@@ -246,16 +245,17 @@ func TestOnlyCallsOfTheAPIAreTouched(t *testing.T) {
 		{http.MethodGet, "https://api.example.com/", false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			script := fakeapi.NewScript(fakeapi.Overloaded())
-			req, err := http.NewRequestWithContext(t.Context(), tc.method, tc.url, nil)
-			require.NoError(t, err)
-			resp, err := (&claude.Transport{Base: script}).RoundTrip(req)
-			require.NoError(t, err)
-			assert.Equal(t, 529, resp.StatusCode)
 			attempts := 1
 			if tc.ours {
 				attempts = 3
 			}
+			req, err := http.NewRequestWithContext(t.Context(), tc.method, tc.url, nil)
+			require.NoError(t, err)
+			path := req.URL.Path[max(0, strings.Index(req.URL.Path, "/v1/")):]
+			script := inMemory(t, claudetest.Overloaded().On(tc.method+" "+path).Times(attempts))
+			resp, err := (&claude.Transport{Base: script}).RoundTrip(req)
+			require.NoError(t, err)
+			assert.Equal(t, 529, resp.StatusCode)
 			assert.Len(t, script.Requests(), attempts, "%s %s", tc.method, tc.url)
 		})
 	}
@@ -263,7 +263,7 @@ func TestOnlyCallsOfTheAPIAreTouched(t *testing.T) {
 
 func TestMatchSaysWhichRequestsAreCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		script := fakeapi.NewScript(fakeapi.Overloaded())
+		script := inMemory(t, claudetest.Overloaded().On("POST /ai").Times(3), claudetest.Overloaded())
 		rt := &claude.Transport{Base: script, Match: func(r *http.Request) bool { return r.URL.Path == "/ai" }}
 		for path, want := range map[string]int{"/ai": 3, "/v1/messages": 1} {
 			before := len(script.Requests())
@@ -282,7 +282,7 @@ func TestABadBodyIsRefusedOrWarnedOfBeforeItIsSent(t *testing.T) {
 	for v, sent := range map[claude.TransportValidation]int{
 		claude.TransportValidationOff: 1, claude.TransportValidationWarn: 1, claude.TransportValidationRefuse: 0,
 	} {
-		script := fakeapi.NewScript(says)
+		script := inMemory(t, slices.Repeat([]claudetest.Step{hi}, sent)...)
 		var rules []string
 		rt := &claude.Transport{Base: script, Validation: v, Observer: claude.Observer{Warning: func(_ context.Context, w claude.Warning) {
 			assert.Equal(t, "POST /v1/messages", w.Op)
@@ -313,7 +313,7 @@ func TestABadBodyIsRefusedOrWarnedOfBeforeItIsSent(t *testing.T) {
 func TestATransportLogsWhereItIsToldTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		rt := &claude.Transport{Base: fakeapi.NewScript(fakeapi.Overloaded()), Breaker: claude.BreakerPolicy{Run: 3}, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+		rt := &claude.Transport{Base: inMemory(t, claudetest.Overloaded().Times(3)), Breaker: claude.BreakerPolicy{Run: 3}, Logger: slog.New(slog.NewTextHandler(&log, nil))}
 		_, _, err := ask(t, rt)
 		require.NoError(t, err)
 		assert.Equal(t, 3, strings.Count(log.String(), "claude attempt"))
@@ -325,7 +325,7 @@ func TestATransportLogsWhereItIsToldTo(t *testing.T) {
 
 func TestClientsThatShareATransportShareWhatItKnows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rt := &claude.Transport{Base: fakeapi.NewScript(fakeapi.Overloaded()), Breaker: claude.BreakerPolicy{Run: 3}}
+		rt := &claude.Transport{Base: inMemory(t, claudetest.Overloaded().Times(3)), Breaker: claude.BreakerPolicy{Run: 3}}
 		one, err := claude.New(claude.WithAPIKey(testKey), claude.WithTransport(rt))
 		require.NoError(t, err)
 		other, err := claude.New(claude.WithAPIKey(testKey), claude.WithTransport(rt))
@@ -361,7 +361,7 @@ func TestABodyIsSentAgainWholeOrNotAtAll(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				script := fakeapi.NewScript(fakeapi.Overloaded())
+				script := inMemory(t, claudetest.Overloaded().Times(tc.requests))
 				_, _, err := ask(t, &claude.Transport{Base: script}, tc.change)
 				require.NoError(t, err)
 				assert.Len(t, script.Requests(), tc.requests)
@@ -371,7 +371,7 @@ func TestABodyIsSentAgainWholeOrNotAtAll(t *testing.T) {
 			})
 		})
 	}
-	_, _, err := ask(t, &claude.Transport{Base: fakeapi.NewScript(says)}, func(r *http.Request) {
+	_, _, err := ask(t, &claude.Transport{Base: inMemory(t)}, func(r *http.Request) {
 		r.GetBody, r.Body = nil, io.NopCloser(brokenReader{})
 	})
 	require.ErrorIs(t, err, claude.ErrConfig)
@@ -383,7 +383,7 @@ func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("disk on fi
 
 func TestTheCallersTimeoutIsADeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := &http.Client{Transport: &claude.Transport{Base: fakeapi.NewScript(fakeapi.Step{After: time.Hour})}, Timeout: 3 * time.Second}
+		client := &http.Client{Transport: &claude.Transport{Base: inMemory(t, claudetest.SlowHeader(time.Hour))}, Timeout: 3 * time.Second}
 		start := time.Now()
 		_, err := client.Post("https://api.anthropic.com/v1/messages", "application/json", strings.NewReader(rawBody)) //nolint:bodyclose // there is none
 		require.Error(t, err)
@@ -393,11 +393,11 @@ func TestTheCallersTimeoutIsADeadline(t *testing.T) {
 }
 
 func TestCheckResponseLeavesASuccessAlone(t *testing.T) {
-	resp, err := (&claude.Transport{Base: fakeapi.NewScript(says)}).RoundTrip(mustRequest(t))
+	resp, err := (&claude.Transport{Base: inMemory(t, hi)}).RoundTrip(mustRequest(t))
 	require.NoError(t, err)
 	require.NoError(t, claude.CheckResponse(resp))
 	body, _ := io.ReadAll(resp.Body)
-	assert.Equal(t, says.Body, string(body))
+	assert.Equal(t, hiBody, string(body))
 	require.ErrorIs(t, claude.CheckResponse(nil), claude.ErrConfig)
 	require.NoError(t, claude.CheckResponse(&http.Response{StatusCode: 200, Header: http.Header{}}))
 	e := asCall(t, claude.CheckResponse(&http.Response{StatusCode: 429, Header: http.Header{"Retry-After": {"7"}, "Request-Id": {"req_9"}}}))
@@ -441,35 +441,38 @@ func TestNoRedirectTakesTheKeyToAnotherHost(t *testing.T) {
 
 func TestWhatMakesSomethingIsSentAgainOnlyIfItCannotHaveRun(t *testing.T) {
 	const batches, files = "POST /v1/messages/batches", "POST /v1/files"
-	cut := fakeapi.Says("cut")
-	cut.CutAt = 30
 	refused := errors.New("dial")
 	for _, tc := range []struct {
 		request  string
 		name     string
-		step     fakeapi.Step
+		step     claudetest.Step
 		attempts int
+		status   int // of the answer
 	}{
-		{batches, "overload", fakeapi.Overloaded(), 3},
-		{batches, "rate limit", fakeapi.Limited(time.Second), 3},
-		{batches, "conflict", fakeapi.Fails(409, "conflict_error", "x"), 3},
-		{batches, "no connection", fakeapi.Step{}, 3},
-		{batches, "internal error", fakeapi.Fails(500, "api_error", "x"), 1},
-		{batches, "internal error, with a word for another try", fakeapi.Fails(500, "api_error", "x").With("X-Should-Retry", "true"), 1},
-		{batches, "gateway", fakeapi.Page(502, "Bad Gateway"), 1},
-		{batches, "reset", fakeapi.Resets(), 1},
-		{files, "overload", fakeapi.Overloaded(), 3},
-		{files, "internal error", fakeapi.Fails(500, "api_error", "x"), 1},
-		{files, "reset", fakeapi.Resets(), 1},
-		{"POST /v1/messages/batches/b/cancel", "internal error", fakeapi.Fails(500, "api_error", "x"), 3},
-		{"GET /v1/messages/batches/b", "internal error", fakeapi.Fails(500, "api_error", "x"), 3},
-		{"DELETE /v1/files/f", "internal error", fakeapi.Fails(500, "api_error", "x"), 3},
-		{"POST /v1/messages/count_tokens", "internal error", fakeapi.Fails(500, "api_error", "x"), 3},
-		{"GET /v1/files/f/content", "reset", fakeapi.Resets(), 2},
+		{batches, "overload", claudetest.Overloaded(), 3, 529},
+		{batches, "rate limit", claudetest.RateLimited(time.Second), 3, 429},
+		{batches, "conflict", claudetest.Error(409, "conflict_error", "x"), 3, 409},
+		{batches, "no connection", claudetest.Step{}, 3, 0},
+		{batches, "internal error", claudetest.Error(500, "api_error", "x"), 1, 500},
+		{batches, "internal error, with a word for another try", claudetest.Error(500, "api_error", "x").ShouldRetry(true), 1, 500},
+		{batches, "gateway", claudetest.GatewayPage(502), 1, 502},
+		{batches, "reset", claudetest.Reset(), 1, 0},
+		{batches, "an answer that is cut", claudetest.Text("cut").CutAfter(claudetest.Bytes(30)), 1, 0},
+		{files, "overload", claudetest.Overloaded(), 3, 529},
+		{files, "internal error", claudetest.Error(500, "api_error", "x"), 1, 500},
+		{files, "reset", claudetest.Reset(), 1, 0},
+		{"POST /v1/messages/batches/b/cancel", "internal error", claudetest.Error(500, "api_error", "x"), 3, 500},
+		{"GET /v1/messages/batches/b", "internal error", claudetest.Error(500, "api_error", "x"), 3, 500},
+		{"DELETE /v1/files/f", "internal error", claudetest.Error(500, "api_error", "x"), 3, 500},
+		{"POST /v1/messages/count_tokens", "internal error", claudetest.Error(500, "api_error", "x"), 3, 500},
+		{"GET /v1/files/f/content", "reset", claudetest.Reset(), 2, 0},
 	} {
 		t.Run(tc.request+" "+tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				script := fakeapi.NewScript(tc.step)
+				script := inMemory(t)
+				if tc.name != "no connection" {
+					script.Add(tc.step.On(tc.request).Times(tc.attempts))
+				}
 				attempts := 0
 				base := roundTripper(func(r *http.Request) (*http.Response, error) {
 					if attempts++; tc.name == "no connection" {
@@ -481,7 +484,7 @@ func TestWhatMakesSomethingIsSentAgainOnlyIfItCannotHaveRun(t *testing.T) {
 				resp, _, err := ask(t, &claude.Transport{Base: base}, func(r *http.Request) { r.Method, r.URL.Path = method, path })
 				assert.Equal(t, tc.attempts, attempts)
 				if err == nil {
-					assert.Equal(t, tc.step.Status, resp.StatusCode)
+					assert.Equal(t, tc.status, resp.StatusCode)
 				}
 			})
 		})
@@ -661,7 +664,7 @@ func TestTheCallersTimeoutEndsAStreamThatIsBeingRead(t *testing.T) {
 
 func TestTheCallersTimeoutDoesNotHideTheFailureBeforeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := &http.Client{Transport: &claude.Transport{Base: fakeapi.NewScript(fakeapi.Limited(10 * time.Second))}, Timeout: 3 * time.Second}
+		client := &http.Client{Transport: &claude.Transport{Base: inMemory(t, claudetest.RateLimited(10*time.Second))}, Timeout: 3 * time.Second}
 		start := time.Now()
 		resp, err := client.Post("https://api.anthropic.com/v1/messages", "application/json", strings.NewReader(rawBody))
 		require.NoError(t, err)
@@ -748,23 +751,22 @@ func TestAReverseProxysErrorHandlerGetsTheTypedError(t *testing.T) {
 }
 
 func TestWhatAnOuterClientTriesAgainIsAttemptedOnceEachTime(t *testing.T) {
-	cut := fakeapi.Says("cut")
-	cut.CutAt = 30
+	cut := claudetest.Text("cut").CutAfter(claudetest.Bytes(30))
 	for name, tc := range map[string]struct {
 		count    string
-		step     fakeapi.Step
+		step     claudetest.Step
 		attempts int
 		stamp    string
 	}{
-		"its first":                     {"0", fakeapi.Overloaded(), 3, "false"},
-		"its second":                    {"1", fakeapi.Overloaded(), 1, ""},
-		"its second, to wait for hours": {"1", fakeapi.Limited(time.Hour), 1, "false"},
+		"its first":                     {"0", claudetest.Overloaded(), 3, "false"},
+		"its second":                    {"1", claudetest.Overloaded(), 1, ""},
+		"its second, to wait for hours": {"1", claudetest.RateLimited(time.Hour), 1, "false"},
 		"a body it would ask for again": {"0", cut, 2, "false"},
-		"its second, not worth a third": {"1", fakeapi.Fails(429, "rate_limit_error", "You have reached your API usage limits: x"), 1, "false"},
+		"its second, not worth a third": {"1", claudetest.Error(429, "rate_limit_error", "You have reached your API usage limits: x"), 1, "false"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				script := fakeapi.NewScript(tc.step)
+				script := inMemory(t, tc.step.Times(tc.attempts))
 				req := mustRequest(t)
 				req.Header.Set("X-Stainless-Retry-Count", tc.count)
 				resp, err := (&claude.Transport{Base: script}).RoundTrip(req)
@@ -779,7 +781,7 @@ func TestWhatAnOuterClientTriesAgainIsAttemptedOnceEachTime(t *testing.T) {
 
 func TestACallCanceledAtTheGateIsNotAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rt := &claude.Transport{Base: fakeapi.NewScript(fakeapi.Limited(30 * time.Second)), Retry: claude.RetryPolicy{MaxAttempts: 1}}
+		rt := &claude.Transport{Base: inMemory(t, claudetest.RateLimited(30*time.Second)), Retry: claude.RetryPolicy{MaxAttempts: 1}}
 		_, _, err := ask(t, rt)
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -795,7 +797,7 @@ func TestACallCanceledAtTheGateIsNotAnswered(t *testing.T) {
 // The error that shuts a gate is read by other calls while the answer it came from
 // is its caller's to change.
 func TestAnswersAndErrorsShareNoHeaders(t *testing.T) {
-	rt := &claude.Transport{Base: fakeapi.NewScript(fakeapi.Limited(time.Hour)), Retry: claude.RetryPolicy{MaxRetryAfter: time.Second}}
+	rt := &claude.Transport{Base: inMemory(t, claudetest.RateLimited(time.Hour).Always()), Retry: claude.RetryPolicy{MaxRetryAfter: time.Second}}
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
@@ -812,18 +814,15 @@ func TestAnswersAndErrorsShareNoHeaders(t *testing.T) {
 }
 
 func TestAPackedFailureIsJudgedByWhatIsInIt(t *testing.T) {
-	var b bytes.Buffer
-	zip := gzip.NewWriter(&b)
-	_, _ = io.WriteString(zip, fakeapi.Fails(400, "invalid_request_error", "Your credit balance is too low to access the Anthropic API.").Body)
-	_ = zip.Close()
-	step := fakeapi.Step{Status: 400, Body: b.String()}.With("Content-Encoding", "gzip")
+	packed := gzipped(envelope("invalid_request_error", "Your credit balance is too low to access the Anthropic API."))
+	step := claudetest.Raw(400, packed).Header("Content-Encoding", "gzip").Times(2)
 	var classes []claude.Class
-	rt := &claude.Transport{Base: fakeapi.NewScript(step), Observer: claude.Observer{CallDone: func(_ context.Context, _ claude.CallInfo, r claude.CallResult) {
+	rt := &claude.Transport{Base: inMemory(t, step), Observer: claude.Observer{CallDone: func(_ context.Context, _ claude.CallInfo, r claude.CallResult) {
 		classes = append(classes, r.Class)
 	}}}
 	resp, body, err := ask(t, rt)
 	require.NoError(t, err)
-	assert.Equal(t, b.String(), body, "handed over as it came")
+	assert.Equal(t, packed, body, "handed over as it came")
 	assert.Equal(t, "gzip", resp.Header.Get("Content-Encoding"))
 	assert.Equal(t, []claude.Class{claude.ErrBilling}, classes)
 	resp, err = rt.RoundTrip(mustRequest(t))
@@ -833,13 +832,13 @@ func TestAPackedFailureIsJudgedByWhatIsInIt(t *testing.T) {
 
 func TestARawCallersOwnKeyIsInNoText(t *testing.T) {
 	const key = "gateway-key-0123456789"
-	rt := &claude.Transport{Base: fakeapi.NewScript(fakeapi.Fails(401, "authentication_error", "no such key: "+key))}
+	rt := &claude.Transport{Base: inMemory(t, claudetest.Error(401, "authentication_error", "no such key: "+key))}
 	_, _, err := ask(t, rt, func(r *http.Request) { r.Header.Set("X-Api-Key", key) })
 	require.NoError(t, err)
 	assert.NotContains(t, rt.Health().Targets[0].LastFailure.Message, key)
 }
 
 func TestABareTextIsNoAnswer(t *testing.T) {
-	_, _, err := ask(t, &claude.Transport{Base: fakeapi.NewScript(fakeapi.Step{Plain: true, Body: "Please log in", Header: map[string]string{"Content-Type": "text/plain"}})})
+	_, _, err := ask(t, &claude.Transport{Base: inMemory(t, claudetest.GatewayText(200, "Please log in"))})
 	require.ErrorIs(t, err, claude.ErrUnexpectedResponse)
 }

@@ -318,7 +318,7 @@ func TestAnUnknownModelIsNeverWarnedAbout(t *testing.T) {
 }
 
 func TestStrictRefusesRangesToo(t *testing.T) {
-	client, script := newClient(t, []claude.Option{claude.WithValidation(claude.ValidationStrict)}, says)
+	client, script := newClient(t, []claude.Option{claude.WithValidation(claude.ValidationStrict)}, hi)
 	r := hello
 	r.StopSequences = []string{" "}
 	_, err := client.Messages.Create(t.Context(), r)

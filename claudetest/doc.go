@@ -13,7 +13,8 @@
 //
 // [NewServer] and [NewTLSServer] listen on loopback, which real network faults
 // need. [NewTransport] plays the same script in memory, without a socket, and so
-// works inside testing/synctest, where an hour of waiting passes at once.
+// works inside testing/synctest, where an hour of waiting passes at once. [NewHandler]
+// plays it within a server of yours.
 //
 // What a step answers is in reply.go, what it breaks in fault.go, in which order
 // steps are taken in script.go.

@@ -27,7 +27,7 @@ func steps() map[string]claudetest.Step {
 		"spend limit": claudetest.SpendLimit(), "no credit": claudetest.NoCredit(), "invalid": claudetest.InvalidRequest("no"), "too long": claudetest.ContextTooLong(),
 		"unauthorized": claudetest.Unauthorized(), "forbidden": claudetest.Forbidden(), "not found": claudetest.NotFound("model: x"), "too large": claudetest.TooLarge(),
 		"internal": claudetest.Internal(), "region": claudetest.Region(), "page": claudetest.GatewayPage(502), "gateway text": claudetest.GatewayText(503, "upstream connect error"),
-		"empty": claudetest.Empty(500), "empty 200": claudetest.Empty(200), "no content": claudetest.Empty(204), "portal": claudetest.Portal(), "garbage": claudetest.Garbage(),
+		"empty": claudetest.Empty(500), "empty 200": claudetest.Empty(200), "no content": claudetest.Empty(204), "raw": claudetest.Raw(200, "[]"), "raw failure": claudetest.Raw(400, ""), "portal": claudetest.Portal(), "garbage": claudetest.Garbage(),
 		"content type": claudetest.WrongContentType("text/plain"), "error in 200": claudetest.ErrorIn200("overloaded_error", "Overloaded"), "redirect": claudetest.Redirect("https://elsewhere.example/"),
 		"cut at event": text.CutAfter(at), "cut at byte": text.CutAfter(claudetest.Bytes(100)), "cut at once": text.CutAfter(claudetest.Bytes(0)), "cut behind it all": text.CutAfter(claudetest.Events(99)),
 		"reset at event": text.ResetAfter(at), "reset at byte": text.ResetAfter(claudetest.Bytes(100)), "reset of an error": claudetest.Overloaded().ResetAfter(claudetest.Bytes(10)),
@@ -54,17 +54,20 @@ func ended(err error) string {
 	return err.Error()
 }
 
-func TestSocketAndMemoryAgree(t *testing.T) {
+func TestSocketMemoryAndAHandlerAgree(t *testing.T) {
 	for name, step := range steps() {
 		t.Run(name, func(t *testing.T) {
 			for _, body := range []string{plainBody, askStream} {
 				server := claudetest.NewServer(t, step)
 				one := ask(t, realTransport(t), http.MethodPost, server.URL+"/v1/messages", body)
 				two := post(t, memory(t, step), body)
-				assert.Equal(t, ended(one.Err), ended(two.Err))
-				assert.Equal(t, one.Status, two.Status)
-				assert.Equal(t, one.Body, two.Body)
-				for _, h := range []http.Header{one.Header, two.Header} {
+				three := ask(t, realTransport(t), http.MethodPost, within(t, step)+"/v1/messages", body)
+				for _, other := range []answer{two, three} {
+					assert.Equal(t, ended(one.Err), ended(other.Err))
+					assert.Equal(t, one.Status, other.Status)
+					assert.Equal(t, one.Body, other.Body)
+				}
+				for _, h := range []http.Header{one.Header, two.Header, three.Header} {
 					for key := range h {
 						if key == "Date" || strings.HasSuffix(key, "-Reset") {
 							h[key] = nil
@@ -76,6 +79,7 @@ func TestSocketAndMemoryAgree(t *testing.T) {
 					}
 				}
 				assert.Equal(t, one.Header, two.Header)
+				assert.Equal(t, one.Header, three.Header)
 			}
 		})
 	}

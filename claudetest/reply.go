@@ -61,6 +61,13 @@ func Reply(answer func(r *Request) *claude.Response) Step {
 	return Step{name: "reply", reply: answer}
 }
 
+// Raw answers with a status and a body as it is, under the API's own headers: for
+// what this package has no step for, such as the members of an API to come or a
+// broken body. It is not streamed. For what is not the API's, see [GatewayText].
+func Raw(status int, body string) Step {
+	return Step{name: fmt.Sprintf("raw %d", status), raw: &rawAnswer{status: status, body: body}}
+}
+
 func (s Step) named(name string) Step {
 	s.name = name
 	return s

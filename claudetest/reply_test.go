@@ -157,6 +157,22 @@ func TestUsageCanBeSet(t *testing.T) {
 	assert.Equal(t, 2000, resp.Usage.OutputTokens)
 }
 
+func TestARawAnswerStaysAsItIs(t *testing.T) {
+	const body = ` {"type":"message", "new":[1.0]}`
+	transport := memory(t, claudetest.Raw(200, body).Times(2), claudetest.Raw(418, "").Header("Content-Type", "text/plain").On("GET /v1/teapots"))
+	for _, asked := range []string{plainBody, askStream} {
+		a := post(t, transport, asked)
+		assert.Equal(t, 200, a.Status)
+		assert.Equal(t, body, a.Body)
+		assert.Equal(t, "application/json", a.Header.Get("Content-Type"))
+		assert.NotEmpty(t, a.Header.Get("Request-Id"))
+	}
+	a := ask(t, transport, http.MethodGet, origin+"/v1/teapots", "")
+	assert.Equal(t, 418, a.Status)
+	assert.Empty(t, a.Body)
+	assert.Equal(t, "text/plain", a.Header.Get("Content-Type"))
+}
+
 func TestAReplySeesTheRequestDecoded(t *testing.T) {
 	transport := memory(t, claudetest.Reply(func(r *claudetest.Request) *claude.Response {
 		assert.Equal(t, 1, r.Number)

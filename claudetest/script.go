@@ -90,9 +90,9 @@ func (s *Script) Requests() []Request {
 // Chance takes the first step with a probability from 0 to 1, else the second. The
 // seed makes it the same each time.
 //
-// What [Chance], [Cycle] and [Limited] choose from must be steps that answer a
-// request or break it once it has been read; a fault that comes before, such as
-// [GoAway], is a step of its own.
+// What [Chance], [Cycle], [Choose] and [Limited] choose from must be steps that
+// answer a request or break it once it has been read; a fault that comes before, such
+// as [GoAway], is a step of its own.
 func Chance(probability float64, seed uint64, hit, miss Step) Step {
 	return Step{
 		name: fmt.Sprintf("%s with probability %g, else %s", hit.name, probability, miss.name),
@@ -120,6 +120,13 @@ func Cycle(steps ...Step) Step {
 			return steps[n%len(steps)]
 		}
 	}}}.Always()
+}
+
+// Choose takes the step that a function returns for each request: by its number, the
+// time it came at, or what it asks. The function is called for one request after
+// another, and must not use the script itself.
+func Choose(choose func(r *Request) Step) Step {
+	return Step{name: "choice", pick: &picker{func() func(*Request) Step { return choose }}}.Always()
 }
 
 // handle answers a request: it says what a server has to do.

@@ -50,6 +50,28 @@ func TestACycleInAChanceKeepsItsTurn(t *testing.T) {
 	assert.Equal(t, []string{"a", "b", "a", "b"}, got[:4])
 }
 
+func TestAFunctionMayChooseTheStepOfEachRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		transport := memory(t, claudetest.Choose(func(r *claudetest.Request) claudetest.Step {
+			switch {
+			case r.Number == 1:
+				return claudetest.Reset()
+			case r.At.Sub(start) < time.Minute:
+				return claudetest.Overloaded()
+			}
+			return claudetest.Text(r.Model)
+		}).Header("x-chosen", "1"))
+		require.Error(t, post(t, transport, plainBody).Err)
+		assert.Equal(t, []string{"529", "529"}, texts(t, transport, 2, plainBody))
+		time.Sleep(time.Minute)
+		a := post(t, transport, plainBody)
+		assert.Equal(t, "1", a.Header.Get("X-Chosen"))
+		assert.Equal(t, []string{claude.ModelSonnet5_5}, texts(t, transport, 1, plainBody))
+		assert.Equal(t, "529 overloaded_error", transport.Requests()[1].Step)
+	})
+}
+
 func TestWhatIsAskedOfAChoiceHoldsForWhatItChose(t *testing.T) {
 	step := claudetest.Cycle(claudetest.Text("Hi").Header("x-own", "1").Header("x-both", "own"), claudetest.ToolCall("f", `{}`)).
 		Header("x-both", "outer").StopReason(claude.StopMaxTokens).CutAfter(claudetest.Events(12)).Times(2)

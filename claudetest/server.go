@@ -8,10 +8,8 @@ import (
 	"errors"
 	"io"
 	"log" //nolint:depguard // for http.Server, which knows no other
-	"maps"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -88,7 +86,7 @@ func start(secure bool, steps []Step) (*Server, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.listener = &breakingListener{Listener: listener, server: s}
 	s.http = &http.Server{
-		Handler:           s.tracked(s.serve),
+		Handler:           s.tracked(s.play),
 		BaseContext:       func(net.Listener) context.Context { return s.ctx },
 		ErrorLog:          log.New(io.Discard, "", 0), // broken handshakes are what is asked for
 		ReadHeaderTimeout: time.Minute,
@@ -176,91 +174,6 @@ func (s *Server) own(conn net.Conn) (done func()) {
 		delete(s.conns, conn)
 		s.mu.Unlock()
 	}
-}
-
-// serve plays the step that is for a request.
-func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
-	body, err := io.ReadAll(req.Body)
-	if err != nil {
-		return
-	}
-	ctx := req.Context()
-	r := Request{Method: req.Method, Path: req.URL.Path, Query: req.URL.RawQuery, Host: req.Host, Header: req.Header.Clone(), Body: body, At: time.Now()}
-	scheme, _, _ := strings.Cut(s.URL, ":")
-	r.base = baseOf(scheme, req.Host, r.Path)
-	p := s.handle(&r)
-	switch p.link {
-	case linkFine:
-	case linkReset:
-		breakOff(w, true)
-		return
-	case linkClose:
-		breakOff(w, false)
-		return
-	default:
-		s.misplaced(&r)
-		breakOff(w, false)
-		return
-	}
-	if pause(ctx, p.wait) != nil {
-		panic(http.ErrAbortHandler) // the caller has gone, or we are closing
-	}
-	header := w.Header()
-	maps.Copy(header, p.header)
-	if p.header.Get("Content-Type") == "" {
-		header["Content-Type"] = nil // net/http would guess one
-	}
-	if p.length >= 0 {
-		header.Set("Content-Length", strconv.Itoa(p.length))
-	}
-	if s.endsConnection() {
-		header.Set("Connection", "close")
-	}
-	w.WriteHeader(p.status)
-	s.write(ctx, w, p)
-}
-
-// write sends a body, part by part.
-func (s *Server) write(ctx context.Context, w http.ResponseWriter, p plan) {
-	flush := http.NewResponseController(w).Flush
-	for _, q := range p.parts {
-		if q.wait > 0 {
-			_ = flush()
-		}
-		if pause(ctx, q.wait) != nil {
-			panic(http.ErrAbortHandler)
-		}
-		if _, err := io.WriteString(w, q.data); err != nil {
-			return
-		}
-		if p.length < 0 {
-			_ = flush()
-		}
-	}
-	switch p.end {
-	case cutClose:
-		_ = flush()
-		breakOff(w, false)
-	case cutReset:
-		_ = flush()
-		breakOff(w, true)
-	default:
-	}
-}
-
-// breakOff ends the connection in the middle; over HTTP/2, the stream.
-func breakOff(w http.ResponseWriter, reset bool) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	if c := breaking(conn); c != nil {
-		conn = c
-		if reset {
-			c.reset()
-		}
-	}
-	_ = conn.Close()
 }
 
 // breakingListener hands connections to net/http, but for those whose fault comes
@@ -389,19 +302,12 @@ func (c *breakingConn) Read(p []byte) (int, error) {
 	c.mu.Unlock()
 	if n > 0 && idle && c.server.ca == nil { // in HTTP/2 it need not be a request
 		if _, stale := c.server.takeLink(func(f linkFault) bool { return f == linkStale }); stale {
-			c.reset()
+			endsByReset(c)
 			_ = c.Close()
 			return 0, net.ErrClosed
 		}
 	}
 	return n, err
-}
-
-// reset makes the connection's end a RST.
-func (c *breakingConn) reset() {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
 }
 
 // ProxyURL returns the URL of a proxy that leads everything to the server, whatever
@@ -432,7 +338,7 @@ func (s *Server) ProxyURL() (string, error) {
 // connect answers a proxy's client.
 func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodConnect {
-		s.serve(w, r) // plain http through a proxy
+		s.play(w, r) // plain http through a proxy
 		return
 	}
 	if step, ok := s.takeLink(func(f linkFault) bool { return f == linkProxy }); ok {

@@ -74,7 +74,8 @@ func (s Step) ForKey(key string) Step {
 	return s
 }
 
-// After waits before the header of the answer is sent. [Forever] never answers.
+// After waits before the header of the answer is sent, or before the connection is
+// broken instead. [Forever] never answers.
 func (s Step) After(wait time.Duration) Step {
 	s.wait = wait
 	return s

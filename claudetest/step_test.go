@@ -1,9 +1,11 @@
 package claudetest_test
 
 import (
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,6 +122,21 @@ func TestWhatNeverComesEndsWithTheCaller(t *testing.T) {
 	}
 }
 
+func TestAConnectionMayBreakAfterAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := memory(t, claudetest.Reset().After(5*time.Second), claudetest.Hangup().After(7*time.Second))
+		start := time.Now()
+		require.ErrorIs(t, post(t, transport, plainBody).Err, syscall.ECONNRESET)
+		assert.Equal(t, 5*time.Second, time.Since(start))
+		require.ErrorIs(t, post(t, transport, plainBody).Err, io.EOF)
+		assert.Equal(t, 12*time.Second, time.Since(start))
+	})
+	server := claudetest.NewServer(t, claudetest.Reset().After(10*time.Millisecond))
+	start := time.Now()
+	require.Error(t, ask(t, realTransport(t), http.MethodPost, server.URL+"/v1/messages", plainBody).Err)
+	assert.GreaterOrEqual(t, time.Since(start), 10*time.Millisecond)
+}
+
 func TestHeadersAreSetAndRemoved(t *testing.T) {
 	a := post(t, memory(t, claudetest.Text("Hi").Header("x-added", "1").Header("request-id", "").Header("content-type", "application/problem+json")), plainBody)
 	assert.Equal(t, "1", a.Header.Get("X-Added"))
@@ -182,12 +199,14 @@ func TestShouldRetryOverrulesTheStatus(t *testing.T) {
 
 func TestAStepSaysWhatItIs(t *testing.T) {
 	for want, step := range map[string]claudetest.Step{
-		"text":                                          claudetest.Text("secret prompt"),
-		"529 overloaded_error, 3 times":                 claudetest.Overloaded().Times(3),
-		"text for m, always":                            claudetest.Text("").ForModel("m").Always(),
-		"500 api_error on GET /v1/models":               claudetest.Internal().On("GET /v1/models"),
+		"text":                            claudetest.Text("secret prompt"),
+		"529 overloaded_error, 3 times":   claudetest.Overloaded().Times(3),
+		"text for m, always":              claudetest.Text("").ForModel("m").Always(),
+		"500 api_error on GET /v1/models": claudetest.Internal().On("GET /v1/models"),
+		"raw 418":                         claudetest.Raw(418, ""),
+		"choice, always":                  claudetest.Choose(nil),
+		"text within a capacity, always":  claudetest.Limited(claudetest.Capacity{}, claudetest.Text("")),
 		"reset with probability 0.5, else text, always": claudetest.Chance(0.5, 1, claudetest.Reset(), claudetest.Text("")),
-		"text within a capacity, always":                claudetest.Limited(claudetest.Capacity{}, claudetest.Text("")),
 	} {
 		assert.Equal(t, want, step.String())
 	}

@@ -71,11 +71,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if p.link == linkProxy {
 		t.misplaced(&r)
 	}
-	if p.link != linkFine {
-		return nil, linkError(ctx, Step{link: p.link}, req.URL.Hostname())
-	}
 	if err := pause(ctx, p.wait); err != nil {
 		return nil, err
+	}
+	if p.link != linkFine {
+		return nil, linkError(ctx, Step{link: p.link}, req.URL.Hostname())
 	}
 	resp := &http.Response{
 		StatusCode: p.status, Status: strconv.Itoa(p.status) + " " + http.StatusText(p.status),

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/steadfast-go/claude"
-	"github.com/steadfast-go/claude/internal/fakeapi"
+	"github.com/steadfast-go/claude/claudetest"
 )
 
 func main() {
@@ -24,33 +24,35 @@ func main() {
 // scenes are failures by what answers the call.
 var scenes = []struct {
 	name string
-	step fakeapi.Step
+	step claudetest.Step
 }{
-	{"bad request", fakeapi.Fails(400, "invalid_request_error", "max_tokens: must be greater than or equal to 0")},
-	{"long prompt", fakeapi.Fails(400, "invalid_request_error", "prompt is too long: 212164 tokens > 199999 maximum")},
-	{"no credit", fakeapi.Fails(400, "invalid_request_error", "Your credit balance is too low to access the Anthropic API.")},
-	{"wrong key", fakeapi.Fails(401, "authentication_error", "invalid x-api-key")},
-	{"no access", fakeapi.Fails(403, "permission_error", "Your API key does not have permission to use the specified resource")},
-	{"country", fakeapi.Step{Status: 403, Plain: true, Body: `{"error":{"type":"forbidden","message":"Request not allowed"}}`}},
-	{"firewall", fakeapi.Page(403, "Access denied by policy")},
-	{"no model", fakeapi.Fails(404, "not_found_error", "model: claude-x")},
-	{"too large", fakeapi.Step{Status: 413, Plain: true, Body: `{"error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}`}},
-	{"rate limit", fakeapi.Limited(2 * time.Hour)},
-	{"internal", fakeapi.Fails(500, "api_error", "Internal server error")},
-	{"gateway", fakeapi.Page(502, "502 Bad Gateway")},
-	{"overload", fakeapi.Overloaded()},
-	{"portal", fakeapi.Page(200, "Welcome to Hotel Wi-Fi")},
-	{"redirect", fakeapi.Step{Status: 307, Plain: true, Header: map[string]string{"Location": "https://elsewhere.example/"}}},
-	{"cut answer", func() fakeapi.Step { s := fakeapi.Says("half an answer"); s.CutAt = 40; return s }()},
-	{"reset", fakeapi.Resets()},
-	{"no answer", fakeapi.Step{After: time.Hour}},
+	{"bad request", claudetest.InvalidRequest("max_tokens: must be greater than or equal to 0")},
+	{"long prompt", claudetest.ContextTooLong()},
+	{"no credit", claudetest.NoCredit()},
+	{"wrong key", claudetest.Unauthorized()},
+	{"no access", claudetest.Forbidden()},
+	{"country", claudetest.Region()},
+	{"firewall", claudetest.GatewayPage(http.StatusForbidden)},
+	{"no model", claudetest.NotFound("model: claude-x")},
+	{"too large", claudetest.TooLarge()},
+	{"rate limit", claudetest.RateLimited(2 * time.Hour)},
+	{"internal", claudetest.Internal()},
+	{"gateway", claudetest.GatewayPage(http.StatusBadGateway)},
+	{"overload", claudetest.Overloaded()},
+	{"portal", claudetest.Portal()},
+	{"redirect", claudetest.Redirect("https://elsewhere.example/")},
+	{"cut answer", claudetest.Text("half an answer").CutAfter(claudetest.Bytes(40))},
+	{"reset", claudetest.Reset()},
+	{"no answer", claudetest.NoAnswer()},
 }
 
 func run() error {
 	for _, scene := range scenes {
-		server := fakeapi.Serve(fakeapi.NewScript(scene.step))
+		server, err := claudetest.Start(scene.step)
+		if err != nil {
+			return err
+		}
 		show(scene.name, server.URL)
-		server.CloseClientConnections()
 		server.Close()
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/steadfast-go/claude"
-	"github.com/steadfast-go/claude/internal/fakeapi"
+	"github.com/steadfast-go/claude/claudetest"
 )
 
 func main() {
@@ -64,7 +64,7 @@ func demo(ctx context.Context) error {
 		}
 		fmt.Printf("   answer     %q after %d attempts\n", resp.Text(), len(resp.Attempts))
 		return nil
-	}, fakeapi.Overloaded(), fakeapi.Limited(time.Second), fakeapi.Resets(), fakeapi.Says("Hello! Good to see you."))
+	}, claudetest.Overloaded(), claudetest.RateLimited(time.Second), claudetest.Reset(), claudetest.Text("Hello! Good to see you."))
 	if err != nil {
 		return err
 	}
@@ -78,11 +78,7 @@ func demo(ctx context.Context) error {
 	}
 
 	fmt.Println("\n3. Errors say what broke and what to do")
-	for _, step := range []fakeapi.Step{
-		fakeapi.Fails(401, "authentication_error", "invalid x-api-key"),
-		{Status: 403, Plain: true, Body: `{"error":{"type":"forbidden","message":"Request not allowed"}}`, Header: map[string]string{"Content-Type": "application/json"}},
-		fakeapi.Page(200, "Welcome to Hotel Wi-Fi"),
-	} {
+	for _, step := range []claudetest.Step{claudetest.Unauthorized(), claudetest.Region(), claudetest.Portal()} {
 		err := play(func(client *claude.Client) error {
 			_, err := client.Messages.Create(ctx, hello)
 			return err
@@ -94,8 +90,11 @@ func demo(ctx context.Context) error {
 }
 
 // play runs scene with a client of a server that plays steps.
-func play(scene func(*claude.Client) error, steps ...fakeapi.Step) error {
-	server := fakeapi.Serve(fakeapi.NewScript(steps...))
+func play(scene func(*claude.Client) error, steps ...claudetest.Step) error {
+	server, err := claudetest.Start(steps...)
+	if err != nil {
+		return err
+	}
 	defer server.Close()
 	client, err := claude.New(
 		claude.WithBaseURL(server.URL),

@@ -20,15 +20,12 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/steadfast-go/claude"
-	"github.com/steadfast-go/claude/internal/fakeapi"
+	"github.com/steadfast-go/claude/claudetest"
 )
 
 const ms = time.Millisecond
@@ -39,7 +36,7 @@ type scene struct {
 	title   string
 	calls   int
 	every   time.Duration
-	api     func(n int, at time.Duration) fakeapi.Step
+	api     func(n int, at time.Duration) claudetest.Step
 	retry   claude.RetryPolicy
 	breaker claude.BreakerPolicy
 	oneLane bool // for all calls, which then don't overlap and have a row each
@@ -47,16 +44,16 @@ type scene struct {
 
 var scenes = []scene{{
 	title: "1. Retry: an overload, a connection reset and an internal error before the answer",
-	calls: 1, api: func(n int, _ time.Duration) fakeapi.Step {
-		return []fakeapi.Step{fakeapi.Overloaded(), fakeapi.Resets(), broken, answer}[min(n, 4)-1]
+	calls: 1, api: func(n int, _ time.Duration) claudetest.Step {
+		return []claudetest.Step{claudetest.Overloaded(), claudetest.Reset(), broken, answer}[min(n, 4)-1]
 	},
 	retry: claude.RetryPolicy{MaxAttempts: 4, BaseDelay: 200 * ms, OverloadBase: 200 * ms},
 }, {
 	title: "2. Gate: five calls meet a rate limit that lasts a second",
-	calls: 5, every: 80 * ms, api: during(0, time.Second, fakeapi.Limited(time.Second)),
+	calls: 5, every: 80 * ms, api: during(0, time.Second, claudetest.RateLimited(time.Second)),
 }, {
 	title: "   The same without the gate",
-	calls: 5, every: 80 * ms, api: during(0, time.Second, fakeapi.Limited(time.Second)),
+	calls: 5, every: 80 * ms, api: during(0, time.Second, claudetest.RateLimited(time.Second)),
 	retry: claude.RetryPolicy{Gate: claude.GatePolicy{Off: true}},
 }, {
 	title: "3. Budget: every request fails; three retries are in the budget, at 10 units each",
@@ -70,13 +67,13 @@ var scenes = []scene{{
 
 var (
 	hello  = claude.Request{Model: claude.ModelSonnet5_5, MaxTokens: 64, Messages: []claude.Message{claude.UserText("Say hello.")}}
-	answer = fakeapi.Says("Hello!")
-	broken = fakeapi.Fails(http.StatusInternalServerError, "api_error", "Internal server error")
+	answer = claudetest.Text("Hello!")
+	broken = claudetest.Internal()
 )
 
 // during is an API that fails for a while.
-func during(from, to time.Duration, failure fakeapi.Step) func(int, time.Duration) fakeapi.Step {
-	return func(_ int, at time.Duration) fakeapi.Step {
+func during(from, to time.Duration, failure claudetest.Step) func(int, time.Duration) claudetest.Step {
+	return func(_ int, at time.Duration) claudetest.Step {
 		if at >= from && at < to {
 			return failure
 		}
@@ -97,12 +94,12 @@ breaker:  - closed   # open   ? probing`)
 // play plays the scene between a server and a client of its own.
 func (s scene) play() error {
 	t := timeline{scene: s, start: time.Now(), lanes: make(map[string][]byte)}
-	var asked atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		step := s.api(int(asked.Add(1)), time.Since(t.start))
-		step.After = 20 * ms
-		fakeapi.NewScript(step).ServeHTTP(w, r)
-	}))
+	server, err := claudetest.Start(claudetest.Choose(func(r *claudetest.Request) claudetest.Step {
+		return s.api(r.Number, r.At.Sub(t.start))
+	}).After(20 * ms))
+	if err != nil {
+		return err
+	}
 	defer server.Close()
 	client, err := claude.New(
 		claude.WithBaseURL(server.URL), claude.WithAPIKey("sk-ant-not-a-real-key"),
@@ -127,7 +124,7 @@ func (s scene) play() error {
 		t.mark(name, "") // what is at the end has lasted until now
 		fmt.Printf("  %-8s%s\n", name, strings.TrimRight(string(t.lanes[name]), " "))
 	}
-	fmt.Printf("\n  calls made: %d, requests the server saw: %d\n", s.calls, asked.Load())
+	fmt.Printf("\n  calls made: %d, requests the server saw: %d\n", s.calls, len(server.Requests()))
 	for _, h := range client.Health().Targets { // it costs no call
 		fmt.Printf("  health: breaker %s, failures since the last success %d, budget %.0f\n", h.Breaker, h.Run, h.Budget)
 	}
