@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unsafe"
 
 	"github.com/steadfast-go/claude/internal/wire"
 )
@@ -32,7 +31,7 @@ type growingBlock struct {
 	block Block
 	done  bool
 
-	text      []byte // of deltas: text, thinking or JSON, as the block is one
+	text      pieces // of deltas: text, thinking or JSON, as the block is one
 	signature []byte
 }
 
@@ -86,10 +85,11 @@ func (a *accumulator) begin(e *Event) error {
 	switch own := e.Block.(type) { // the event's block is the caller's
 	case *TextBlock:
 		b.block = new(*own)
-		b.text = append(b.text, own.Text...)
+		b.text.add([]byte(own.Text))
 	case *ThinkingBlock:
 		b.block = new(*own)
-		b.text, b.signature = append(b.text, own.Thinking...), append(b.signature, own.Signature...)
+		b.text.add([]byte(own.Thinking))
+		b.signature = append(b.signature, own.Signature...)
 	case *ToolUseBlock:
 		b.block = new(*own)
 	case *ServerToolUseBlock:
@@ -126,7 +126,7 @@ func (a *accumulator) grow(e *Event) error {
 	}
 	switch e.Delta {
 	case DeltaText, DeltaInputJSON, DeltaThinking:
-		b.text = grown(b.text, e.text)
+		b.text.add(e.text)
 	case DeltaSignature:
 		b.signature = append(b.signature, e.text...)
 	case DeltaCitation:
@@ -137,13 +137,53 @@ func (a *accumulator) grow(e *Event) error {
 	return nil
 }
 
-// grown appends by doubling: the standard growth of large slices is slower, which
-// costs more copies than it saves room.
-func grown(to, more []byte) []byte {
-	if need := len(to) + len(more); need > cap(to) {
-		to = append(make([]byte, 0, max(64, 2*cap(to), need)), to...)
+// pieces is text that comes piece by piece. It is kept in chunks, so that nothing is
+// copied as it grows; the whole is made once.
+type pieces struct {
+	full [][]byte
+	last []byte // the chunk with room
+	size int
+}
+
+const (
+	minChunk = 64
+	maxChunk = 64 << 10
+)
+
+func (p *pieces) add(piece []byte) {
+	p.size += len(piece)
+	for len(piece) > 0 {
+		n := copy(p.last[len(p.last):cap(p.last)], piece)
+		p.last, piece = p.last[:len(p.last)+n], piece[n:]
+		if len(piece) > 0 {
+			p.grow(len(piece))
+		}
 	}
-	return append(to, more...)
+}
+
+// grow begins a new chunk, for a piece of which so much is left.
+func (p *pieces) grow(left int) {
+	if len(p.last) > 0 {
+		p.full = append(p.full, p.last)
+	}
+	p.last = make([]byte, 0, max(minChunk, left, min(2*cap(p.last), maxChunk)))
+}
+
+// String returns the whole.
+func (p *pieces) String() string { return shared(p.join()) }
+
+func (p *pieces) join() []byte {
+	return slices.Concat(append(p.full[:len(p.full):len(p.full)], p.last)...)
+}
+
+// take returns the whole, of which there will be no more.
+func (p *pieces) take() []byte {
+	whole := p.last
+	if p.full != nil || len(whole) < cap(whole)/4*3 { // else a copy would save little room
+		whole = p.join()
+	}
+	p.full, p.last = nil, nil
+	return whole
 }
 
 // end takes a message_delta.
@@ -170,32 +210,25 @@ func (a *accumulator) end(e *Event) error {
 	return nil
 }
 
-// finish puts what has come into the block. The text is not copied, unless that
-// would keep much room for nothing; it is not appended to any more.
+// finish puts what has come into the block.
 func (b *growingBlock) finish() {
-	text := owned(b.text)
+	data := b.text.take()
 	switch block := b.block.(type) {
 	case *TextBlock:
-		block.Text = text
+		block.Text = shared(data)
 	case *ThinkingBlock:
-		block.Thinking, block.Signature = text, string(b.signature)
+		block.Thinking, block.Signature = shared(data), string(b.signature)
 	case *ToolUseBlock:
-		block.Input, block.PartialInput = input(block.Input, text)
+		block.Input, block.PartialInput = input(block.Input, data)
 	case *ServerToolUseBlock:
-		block.Input, block.PartialInput = input(block.Input, text)
+		block.Input, block.PartialInput = input(block.Input, data)
 	}
-}
-
-func owned(b []byte) string {
-	if len(b) < cap(b)/4*3 {
-		return string(b)
-	}
-	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
 // input returns a tool call's input from the pieces of JSON that came, or what
 // came if that is no complete JSON. Without any it is what the block began with.
-func input(begun json.RawMessage, text string) (whole json.RawMessage, partial string) {
+func input(begun json.RawMessage, data []byte) (whole json.RawMessage, partial string) {
+	text := shared(data)
 	if strings.TrimSpace(text) == "" {
 		if len(begun) == 0 {
 			begun = json.RawMessage("{}")
@@ -208,7 +241,7 @@ func input(begun json.RawMessage, text string) (whole json.RawMessage, partial s
 	if dec.Err() != nil {
 		return nil, text
 	}
-	return json.RawMessage(text), ""
+	return data, ""
 }
 
 // response returns what has come so far, of which nothing changes any more.
@@ -235,19 +268,19 @@ func (b *growingBlock) snapshot() Block {
 	switch block := b.block.(type) {
 	case *TextBlock:
 		s := new(*block)
-		s.Text, s.Citations = string(b.text), slices.Clone(block.Citations)
+		s.Text, s.Citations = b.text.String(), slices.Clone(block.Citations)
 		return s
 	case *ThinkingBlock:
 		s := new(*block)
-		s.Thinking, s.Signature = string(b.text), string(b.signature)
+		s.Thinking, s.Signature = b.text.String(), string(b.signature)
 		return s
 	case *ToolUseBlock:
 		s := new(*block)
-		s.Input, s.PartialInput = nil, string(b.text)
+		s.Input, s.PartialInput = nil, b.text.String()
 		return s
 	case *ServerToolUseBlock:
 		s := new(*block)
-		s.Input, s.PartialInput = nil, string(b.text)
+		s.Input, s.PartialInput = nil, b.text.String()
 		return s
 	}
 	return b.block
@@ -265,7 +298,7 @@ func (a *accumulator) estimate(r *Response) {
 	}
 	size := 0
 	for _, b := range a.blocks {
-		size += len(b.text)
+		size += b.text.size
 	}
 	r.Usage.OutputTokens = max(r.Usage.OutputTokens, (size+bytesPerToken-1)/bytesPerToken)
 }

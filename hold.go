@@ -27,11 +27,15 @@ var errHeldEnough = errors.New("held long enough")
 
 // holder reads a stream and remembers what it read.
 type holder struct {
+	typed   bool // the reader of the stream takes events
 	src     io.Reader
 	held    []byte
 	err     error // of src, to come behind what is held
 	until   time.Time
 	pending chan held // a read that was not over when the holding ended
+
+	events []Event     // of a typed call whose content has come: all, that included
+	reader *sse.Reader // what goes on behind them
 }
 
 // held is the result of a read.
@@ -52,23 +56,19 @@ func (h *holder) Read(p []byte) (int, error) {
 	}
 	// A read cannot be taken back, so it is made beside us: when the time is up, the
 	// stream's reader waits for it in our place.
-	if h.pending == nil {
-		pending := make(chan held, 1)
-		size := len(p)
-		go func() {
-			data := make([]byte, size)
-			n, err := h.src.Read(data)
-			pending <- held{data[:n], err}
-		}()
-		h.pending = pending
-	}
+	pending := make(chan held, 1)
+	h.pending = pending
+	go func() {
+		n, err := h.src.Read(p) // once the time is up, nobody else uses p
+		pending <- held{p[:n], err}
+	}()
 	timer := time.NewTimer(time.Until(h.until))
 	defer timer.Stop()
 	select {
-	case r := <-h.pending:
+	case r := <-pending:
 		h.pending = nil
 		h.keep(r.data, r.err)
-		return copy(p, r.data), r.err
+		return len(r.data), r.err
 	case <-timer.C:
 		return 0, errHeldEnough
 	}
@@ -79,6 +79,18 @@ func (h *holder) keep(data []byte, err error) {
 	h.err = err
 }
 
+// goOn hands over what has been read of a typed call's stream, so that it need not be
+// read again. ok is false if that is not possible.
+func (h *holder) goOn(body io.Reader) (in *sse.Reader, queue []Event, ok bool) {
+	if h.reader == nil {
+		return nil, nil, false
+	}
+	in, queue = h.reader, h.events
+	in.Continue(body)
+	h.held, h.reader, h.events = nil, nil, nil
+	return in, queue, true
+}
+
 // heldBody is a stream whose beginning was held: it is read again from its start.
 type heldBody struct {
 	h    *holder
@@ -86,8 +98,16 @@ type heldBody struct {
 }
 
 func (b *heldBody) Read(p []byte) (int, error) {
+	if h := b.h; len(h.held) > 0 || h.err != nil || h.pending != nil {
+		return b.replay(p)
+	}
+	return b.body.Read(p)
+}
+
+// replay reads what was held.
+func (b *heldBody) replay(p []byte) (int, error) {
 	h := b.h
-	if len(h.held) == 0 && h.err == nil && h.pending != nil {
+	if len(h.held) == 0 && h.err == nil {
 		r := <-h.pending // ends with the attempt at the latest
 		h.pending = nil
 		h.keep(r.data, r.err)
@@ -99,10 +119,7 @@ func (b *heldBody) Read(p []byte) (int, error) {
 		}
 		return n, nil
 	}
-	if h.err != nil {
-		return 0, h.err
-	}
-	return b.body.Read(p)
+	return 0, h.err
 }
 
 func (b *heldBody) Close() error { return b.body.Close() }
@@ -120,7 +137,7 @@ type opening struct {
 
 // hold reads a stream up to its first content.
 func (a *attemptState) hold(o *observation, resp *http.Response) {
-	h := &holder{src: &a.down}
+	h := &holder{src: &a.down, typed: !o.call.raw}
 	o.opening = h.open()
 	o.opening.holder = h
 	resp.Body = &heldBody{h, resp.Body}
@@ -128,8 +145,9 @@ func (a *attemptState) hold(o *observation, resp *http.Response) {
 
 func (h *holder) open() *opening {
 	o := new(opening)
-	reader := sse.NewReader(h, maxHeldBytes)
+	reader := sse.NewReader(h, maxEvent)
 	var e Event
+	var events []Event
 	var scratch []byte
 	for range maxHeldEvents {
 		_, data, err := reader.Next()
@@ -152,7 +170,13 @@ func (h *holder) open() *opening {
 			return o
 		}
 		o.began, o.last = true, e.name()
+		if h.typed {
+			events = append(events, e)
+		}
 		switch {
+		case e.hasContent() && h.typed:
+			h.events, h.reader = events, reader
+			return o
 		case e.hasContent():
 			return o
 		case e.Type == EventPing:
@@ -196,7 +220,7 @@ func judgeCollected(o *observation) verdict {
 	if o.bodyErr == nil {
 		resp := r.acc.response()
 		if raw, err := marshal(resp); err == nil {
-			resp.Raw = string(raw)
+			resp.Raw = shared(raw)
 		}
 		o.call.result = resp
 		return verdict{}

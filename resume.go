@@ -203,7 +203,8 @@ func (a *accumulator) splice(repeat bool) *seam {
 	for _, b := range a.blocks {
 		s.offset = max(s.offset, b.index+1)
 		if _, ok := b.block.(*TextBlock); ok && !b.done {
-			s.open, s.tail = b.index, string(b.text[max(0, len(b.text)-maxOverlap):])
+			s.open, s.tail = b.index, b.text.String()
+			s.tail = s.tail[max(0, len(s.tail)-maxOverlap):]
 		}
 	}
 	a.settled, a.stopped = false, false

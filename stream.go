@@ -81,10 +81,15 @@ func NewStream(ctx context.Context, body io.ReadCloser) *Stream {
 // open lets the stream read an answer whose beginning has been judged.
 func (s *Stream) open(resp *http.Response, progress time.Duration) {
 	s.body, s.info.http1 = resp.Body, resp.ProtoMajor == 1
+	s.events.in = sse.NewReader(s.body, maxEvent)
 	if raw, ok := resp.Body.(*rawBody); ok {
 		s.attempt = raw.a
+		if held, ok := raw.ReadCloser.(*heldBody); ok {
+			if in, queue, ok := held.h.goOn(s.body); ok {
+				s.events.in, s.events.queue = in, queue
+			}
+		}
 	}
-	s.events.in = sse.NewReader(s.body, maxEvent)
 	if progress > 0 {
 		s.limit = progress
 		a := s.attempt
@@ -153,6 +158,11 @@ func (s *Stream) Response() (*Response, error) {
 		return nil, s.err
 	case s.resp == nil:
 		return nil, &CallError{Op: s.op(), Class: ErrConfig, Reason: ReasonFinal, Processed: Ran, Err: &ConfigError{Field: "Stream", Problem: "is being read: call Response after the loop"}}
+	}
+	if s.resp.Raw == "" { // not made before: who reads only events has no use for it
+		if raw, err := marshal(s.resp); err == nil {
+			s.resp.Raw = shared(raw)
+		}
 	}
 	return s.resp, nil
 }
@@ -225,6 +235,9 @@ func (s *Stream) op() string {
 }
 
 // next reads the next event into s.events.event. more is false behind the last one.
+//
+// This is where the goroutines of open streams wait. What they do before and after
+// is in functions of its own, so that their stacks can shrink meanwhile.
 func (s *Stream) next() (more bool, _ error) {
 	if s.events.acc.stopped {
 		s.finish(nil)
@@ -232,22 +245,7 @@ func (s *Stream) next() (more bool, _ error) {
 	}
 	err := s.fetch()
 	if err == nil {
-		s.mu.Lock()
-		gaps := len(s.events.acc.gaps)
-		err = s.events.add()
-		gaps = len(s.events.acc.gaps) - gaps
-		if e := &s.events.event; err == nil && s.resumed > 0 {
-			if e.Type == EventResumed {
-				s.events.acc.head.Usage = e.Message.Usage
-			}
-			if e.Usage != nil {
-				*e.Usage = addUsage(s.base, *e.Usage)
-			}
-		}
-		s.mu.Unlock()
-		if gaps > 0 {
-			s.warn(s.events.acc.gaps[0])
-		}
+		err = s.add()
 	}
 	if err != nil {
 		return false, s.finish(err)
@@ -258,8 +256,20 @@ func (s *Stream) next() (more bool, _ error) {
 	return true, nil
 }
 
-// fetch gets the next event, of a continuation if need be.
+// fetch gets the next event.
 func (s *Stream) fetch() error {
+	if s.attempt == nil || s.seam != nil {
+		return s.fetchAny()
+	}
+	err := s.events.read()
+	if err != nil && s.resume(err) {
+		return s.fetchAny()
+	}
+	return err
+}
+
+// fetchAny gets the next event, of a continuation or of a stream without an attempt.
+func (s *Stream) fetchAny() error {
 	for len(s.ready) == 0 {
 		var stop func() bool
 		if s.attempt == nil { // then nobody else watches the context
@@ -281,6 +291,27 @@ func (s *Stream) fetch() error {
 	}
 	s.events.event, s.ready = s.ready[0], s.ready[1:]
 	return nil
+}
+
+// add makes the event that was read part of the answer.
+func (s *Stream) add() error {
+	s.mu.Lock()
+	gaps := len(s.events.acc.gaps)
+	err := s.events.add()
+	gaps = len(s.events.acc.gaps) - gaps
+	if e := &s.events.event; err == nil && s.resumed > 0 {
+		if e.Type == EventResumed {
+			s.events.acc.head.Usage = e.Message.Usage
+		}
+		if e.Usage != nil {
+			*e.Usage = addUsage(s.base, *e.Usage)
+		}
+	}
+	s.mu.Unlock()
+	if gaps > 0 {
+		s.warn(s.events.acc.gaps[0])
+	}
+	return err
 }
 
 func (s *Stream) warn(message string) {
@@ -323,9 +354,6 @@ func (s *Stream) finish(err error) error {
 	if err == nil {
 		s.resp = s.events.acc.response()
 		s.describe(s.resp)
-		if raw, err := marshal(s.resp); err == nil {
-			s.resp.Raw = string(raw)
-		}
 	} else {
 		s.err = s.failed(err, caller, limit)
 	}
@@ -400,7 +428,7 @@ type eventReader struct {
 	event   Event
 	scratch []byte
 
-	queue   []Event // in place of in, for an answer that came whole
+	queue   []Event // before in: what was held, or an answer that came whole
 	content bool    // something that the caller waits for has come
 	pings   int
 	last    lastEvent
@@ -434,6 +462,9 @@ func (e *protocolError) Unwrap() error { return e.err }
 func (r *eventReader) read() error {
 	if len(r.queue) > 0 {
 		r.event, r.queue = r.queue[0], r.queue[1:]
+		if len(r.queue) == 0 {
+			r.queue = nil
+		}
 		return nil
 	}
 	for {

@@ -14,8 +14,12 @@ import (
 // ErrTooLarge is an event over the reader's limit.
 var ErrTooLarge = errors.New("event too large")
 
-// minRead is the least room that is kept for a read.
-const minRead = 4 << 10
+// A buffer begins small, because most streams trickle, and a program may have
+// thousands of them. It grows where reads fill it, and to hold the largest event.
+const (
+	firstBuffer = 2 << 10
+	fastBuffer  = 16 << 10 // as far as it grows for reads alone
+)
 
 // A Reader reads events. It keeps one buffer, which grows to the largest event.
 type Reader struct {
@@ -31,6 +35,7 @@ type Reader struct {
 	begun   bool // the start of the stream has been looked at
 	afterCR bool // the last line ended in CR: a LF that follows belongs to it
 	anyCR   bool // there is a CR in buf
+	filled  bool // the last read left no room
 
 	name, data span
 	joined     []byte // the data of an event with several lines of it
@@ -42,6 +47,9 @@ type span struct{ from, to int }
 
 // NewReader returns a Reader of events up to limit bytes each.
 func NewReader(src io.Reader, limit int) *Reader { return &Reader{src: src, limit: limit} }
+
+// Continue makes the Reader read on from another source, where the one before stopped.
+func (s *Reader) Continue(src io.Reader) { s.src = src }
 
 // Next returns the next event: its name, empty where the stream gives none, and
 // its data. Both are valid until Next is called again. Events without data are
@@ -117,8 +125,12 @@ func (s *Reader) line() (line span, ok bool) {
 // field takes a line that is not blank.
 func (s *Reader) field(line span) {
 	text := s.buf[line.from:line.to]
-	if text[0] == 'd' && len(text) >= 5 && string(text[:5]) == "data:" { // nearly all that comes
+	switch { // nearly all that comes
+	case len(text) >= 5 && string(text[:5]) == "data:":
 		s.take(line.value(text, 5))
+		return
+	case len(text) >= 6 && string(text[:6]) == "event:":
+		s.name = line.value(text, 6)
 		return
 	}
 	colon := bytes.IndexByte(text, ':')
@@ -177,6 +189,7 @@ func (s *Reader) fill() error {
 		}
 		n, err = s.src.Read(s.buf[s.end:])
 	}
+	s.filled = s.end+n == len(s.buf)
 	s.anyCR = s.anyCR || bytes.IndexByte(s.buf[s.end:s.end+n], '\r') >= 0
 	s.end += n
 	s.err = err
@@ -205,10 +218,11 @@ func (s *Reader) skipMark() error {
 	return nil
 }
 
-// makeRoom moves the event at hand to the start of the buffer, and grows that if
-// it is nearly full.
+// makeRoom keeps half of the buffer free: it moves the event at hand to the start, and
+// grows the buffer if that is not enough or reads fill it.
 func (s *Reader) makeRoom() {
-	if s.event > 0 && (s.event == s.end || len(s.buf)-s.end < minRead) {
+	half := len(s.buf) / 2
+	if s.event > 0 && (s.event == s.end || len(s.buf)-s.end < half) {
 		shift := s.event
 		copy(s.buf, s.buf[shift:s.end])
 		s.event, s.pos, s.scanned, s.end = 0, s.pos-shift, s.scanned-shift, s.end-shift
@@ -216,8 +230,8 @@ func (s *Reader) makeRoom() {
 		s.data.move(shift)
 		s.anyCR = s.anyCR && bytes.IndexByte(s.buf[:s.end], '\r') >= 0
 	}
-	if len(s.buf)-s.end < minRead {
-		grown := make([]byte, max(2*len(s.buf), 2*minRead))
+	if len(s.buf)-s.end <= half || s.filled && len(s.buf) < fastBuffer {
+		grown := make([]byte, max(2*len(s.buf), firstBuffer))
 		copy(grown, s.buf[:s.end])
 		s.buf = grown
 	}

@@ -143,6 +143,17 @@ func reference(stream string) (events []string) {
 	return events
 }
 
+func TestAReaderContinuesFromAnotherSource(t *testing.T) {
+	r := sse.NewReader(strings.NewReader("data: a\n\ndata: half of"), 1<<10)
+	_, data, err := r.Next()
+	require.NoError(t, err)
+	require.Equal(t, "a", string(data))
+	r.Continue(strings.NewReader(" it\n\n"))
+	_, data, err = r.Next()
+	require.NoError(t, err)
+	require.Equal(t, "half of it", string(data))
+}
+
 // chunked returns its text in chunks of random size.
 type chunked struct {
 	text string
