@@ -2,7 +2,9 @@ package claude
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,6 +25,7 @@ type accumulator struct {
 	head   Response // without content
 	blocks []*growingBlock
 	gaps   []string // what was odd about indexes, to be told once
+	before int      // bytes of text that came before a continuation
 }
 
 // growingBlock is a content block on its way.
@@ -31,6 +34,7 @@ type growingBlock struct {
 	block Block
 	done  bool
 
+	json      bool   // its deltas are input_json
 	text      pieces // of deltas: text, thinking or JSON, as the block is one
 	signature []byte
 }
@@ -40,6 +44,9 @@ type growingBlock struct {
 func (a *accumulator) add(e *Event) error {
 	switch e.Type {
 	case EventMessageStart:
+		if len(a.blocks) > 0 {
+			return errors.New("a second message_start after content")
+		}
 		*a = accumulator{started: true, head: *e.Message}
 		a.head.Content = nil
 	case EventBlockStart:
@@ -51,12 +58,21 @@ func (a *accumulator) add(e *Event) error {
 		if b == nil {
 			return fmt.Errorf("a stop of content block %d, which never began", e.Index)
 		}
+		if b.done {
+			return fmt.Errorf("a second stop of content block %d", e.Index)
+		}
 		b.done = true
 		b.finish()
 		e.Block = b.block
 	case EventMessageDelta:
 		return a.end(e)
 	case EventMessageStop:
+		switch {
+		case !a.settled:
+			return errors.New("message_stop without a stop reason")
+		case a.unfinished() && !cuts(a.head.StopReason):
+			return errors.New("message_stop inside a content block")
+		}
 		a.stopped = true
 	}
 	return nil
@@ -95,8 +111,9 @@ func (a *accumulator) begin(e *Event) error {
 	case *ServerToolUseBlock:
 		b.block = new(*own)
 	case *UnknownBlock:
+		b.block = new(*own)
 		if own.Type == "fallback" { // from here on another model answers
-			if model := wire.NewDecoder(fallbackTarget(string(own.Raw))).PeekString("model"); model != "" {
+			if model := wire.NewDecoder(memberOf(string(own.Raw), "to")).PeekString("model"); model != "" {
 				a.head.Model = model
 			}
 		}
@@ -105,25 +122,12 @@ func (a *accumulator) begin(e *Event) error {
 	return nil
 }
 
-// fallbackTarget returns the member "to" of a fallback block.
-func fallbackTarget(raw string) string {
-	dec := wire.NewDecoder(raw)
-	for ok := dec.BeginObject(); ok; {
-		var name string
-		if name, ok = dec.NextMember(); ok && name == "to" {
-			return dec.Raw()
-		} else if ok {
-			dec.Skip()
-		}
-	}
-	return "{}"
-}
-
 func (a *accumulator) grow(e *Event) error {
 	b := a.find(e.Index)
 	if b == nil || b.done {
 		return fmt.Errorf("a delta of content block %d, which is not open", e.Index)
 	}
+	b.json = b.json || e.Delta == DeltaInputJSON
 	switch e.Delta {
 	case DeltaText, DeltaInputJSON, DeltaThinking:
 		b.text.add(e.text)
@@ -132,6 +136,12 @@ func (a *accumulator) grow(e *Event) error {
 	case DeltaCitation:
 		if t, ok := b.block.(*TextBlock); ok && e.Citation != nil {
 			t.Citations = append(t.Citations, *e.Citation)
+		}
+	case "compaction_delta":
+		if u, ok := b.block.(*UnknownBlock); ok && e.Raw != nil {
+			members := membersOf(memberOf(string(e.Raw), "delta"))
+			delete(members, "type")
+			u.Raw = json.RawMessage(withMembers(string(u.Raw), members))
 		}
 	}
 	return nil
@@ -189,6 +199,7 @@ func (p *pieces) take() []byte {
 // end takes a message_delta.
 func (a *accumulator) end(e *Event) error {
 	h := &a.head
+	h.Extra, h.Usage.Extra = maps.Clone(h.Extra), maps.Clone(h.Usage.Extra) // kept events and Partial have the ones before
 	if e.usage != "" {
 		if err := decodeText(e.usage, func(f *fields) { f.decode(&h.Usage) }); err != nil {
 			return err
@@ -200,6 +211,9 @@ func (a *accumulator) end(e *Event) error {
 		h.Container = e.container
 	}
 	for name, value := range e.extra {
+		if raw, ok := value.(json.RawMessage); ok && string(raw) == "null" && h.Extra[name] != nil {
+			continue // null says nothing
+		}
 		if h.Extra == nil {
 			h.Extra = make(Extra)
 		}
@@ -222,6 +236,10 @@ func (b *growingBlock) finish() {
 		block.Input, block.PartialInput = input(block.Input, data)
 	case *ServerToolUseBlock:
 		block.Input, block.PartialInput = input(block.Input, data)
+	case *UnknownBlock:
+		if whole, partial := input(nil, data); len(data) > 0 && partial == "" && b.json {
+			block.Raw = json.RawMessage(withMembers(string(block.Raw), map[string]string{"input": string(whole)}))
+		}
 	}
 }
 
@@ -300,5 +318,68 @@ func (a *accumulator) estimate(r *Response) {
 	for _, b := range a.blocks {
 		size += b.text.size
 	}
+	size -= a.before
 	r.Usage.OutputTokens = max(r.Usage.OutputTokens, (size+bytesPerToken-1)/bytesPerToken)
+}
+
+// cuts reports whether a stop reason leaves the last block without its end.
+func cuts(r StopReason) bool {
+	switch r {
+	case StopMaxTokens, StopContextWindow, StopRefusal, StopPauseTurn:
+		return true
+	}
+	return false
+}
+
+// withMembers returns a JSON object with members replaced or added.
+func withMembers(raw string, members map[string]string) string {
+	var b strings.Builder
+	b.WriteByte('{')
+	put := func(name, value string) {
+		if b.Len() > 1 {
+			b.WriteByte(',')
+		}
+		quoted, _ := json.Marshal(name) //nolint:errchkjson // a string
+		b.Write(quoted)
+		b.WriteByte(':')
+		b.WriteString(value)
+	}
+	dec := wire.NewDecoder(raw)
+	for ok := dec.BeginObject(); ok; {
+		var name string
+		if name, ok = dec.NextMember(); ok {
+			value := dec.Raw()
+			if v, given := members[name]; given {
+				value = v
+				delete(members, name)
+			}
+			put(name, value)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		put(name, members[name])
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// memberOf returns a member of a JSON object, {} where there is none.
+func memberOf(raw, want string) string {
+	if member := membersOf(raw)[want]; member != "" {
+		return member
+	}
+	return "{}"
+}
+
+// membersOf returns the members of a JSON object as they are.
+func membersOf(raw string) map[string]string {
+	all := make(map[string]string)
+	dec := wire.NewDecoder(raw)
+	for ok := dec.BeginObject(); ok; {
+		var name string
+		if name, ok = dec.NextMember(); ok {
+			all[name] = dec.Raw()
+		}
+	}
+	return all
 }

@@ -442,6 +442,7 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool
 		body := &rawBody{ReadCloser: resp.Body, a: a, caller: ctx, typed: !c.raw}
 		if c.raw && o.opening != nil {
 			body.broke = func(err error) { c.brokeLater(ctx, a, err) }
+			body.whole = func() { c.wholeLater(ctx) }
 		}
 		resp.Body = body
 		a.arm("StreamIdle", 0)
@@ -587,6 +588,12 @@ func setCredential(h http.Header, token Token) {
 func (a *attemptState) readAnswer(o *observation, c *call, resp *http.Response) {
 	a.down = progressReader{resp.Body, a}
 	stream := o.status < 300 && c.streamed != notStreamed && mediaType(o.header) == "text/event-stream"
+	if encoding := first(o.header, "Content-Encoding"); stream && encoding != "" && encoding != "identity" && !resp.Uncompressed {
+		if c.raw {
+			return // it is the caller's to unpack
+		}
+		a.down.Reader = &unzipper{src: resp.Body}
+	}
 	switch {
 	case stream && c.streamed == streamedWhole:
 		a.collect(o, resp)
@@ -601,6 +608,21 @@ func (a *attemptState) readAnswer(o *observation, c *call, resp *http.Response) 
 	case c.whole && isWhole(o.header):
 		a.readRaw(o, resp)
 	}
+}
+
+// unzipper unpacks a stream as it comes.
+type unzipper struct {
+	src io.Reader
+	zip *gzip.Reader
+}
+
+func (u *unzipper) Read(p []byte) (n int, err error) {
+	if u.zip == nil {
+		if u.zip, err = gzip.NewReader(u.src); err != nil {
+			return 0, err
+		}
+	}
+	return u.zip.Read(p)
 }
 
 // peek reads the start of a raw caller's failure and puts it back as it came.
@@ -621,9 +643,8 @@ func (a *attemptState) collect(o *observation, resp *http.Response) {
 	defer func() { _ = resp.Body.Close() }()
 	o.collected = &eventReader{in: sse.NewReader(&a.down, maxEvent)}
 	o.bodyErr = o.collected.collect()
-	if o.bodyErr == nil && resp.ProtoMajor == 1 {
-		a.arm("StreamIdle", drainTime)
-		_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
+	if o.bodyErr == nil {
+		drainSoon(resp.Body)
 	}
 }
 
@@ -729,6 +750,17 @@ func (r *progressReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// drainTime is how long the end of a complete stream is waited for.
+const drainTime = 100 * time.Millisecond
+
+// drainSoon reads the few bytes behind a complete stream, so that its connection can
+// be used again and the server need not be told that we have gone.
+func drainSoon(body io.ReadCloser) {
+	timer := time.AfterFunc(drainTime, func() { _ = body.Close() })
+	_, _ = io.CopyN(io.Discard, body, maxDrain)
+	timer.Stop()
+}
+
 // drain reads a little of what is left of an answer nobody wants, so that its
 // connection can be used again, and closes it.
 func drain(body io.ReadCloser) {
@@ -758,6 +790,7 @@ type rawBody struct {
 	caller context.Context //nolint:containedctx // to tell its end from that of a limit of ours
 	typed  bool            // a Stream reads it, which says itself what went wrong
 	broke  func(error)     // told once when a stream breaks off; may be nil
+	whole  func()          // told once when it has come to its end, or was left; may be nil
 }
 
 // release has cancel called when the attempt ends, or now if it has.
@@ -783,9 +816,9 @@ func (b *rawBody) Read(p []byte) (int, error) {
 	if err != nil {
 		if b.broke != nil && !errors.Is(err, io.EOF) {
 			b.broke(err)
-			b.broke = nil
+			b.broke, b.whole = nil, nil
 		}
-		b.a.end()
+		b.close()
 	}
 	return n, err
 }
@@ -812,6 +845,14 @@ func brokenBody(err error) error {
 }
 
 func (b *rawBody) Close() error {
-	defer b.a.end()
+	b.close() // first: a read may be under way that Close would wait for
 	return b.ReadCloser.Close()
+}
+
+func (b *rawBody) close() {
+	if b.whole != nil {
+		b.whole()
+		b.whole = nil
+	}
+	b.a.end()
 }

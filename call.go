@@ -52,6 +52,7 @@ type call struct {
 	left      float64 // of the budget, as seen last
 	attempt   int     // the number of the one under way, or to come
 	pass      permit  // of the attempt under way, unless it is a probe
+	later     *permit // of a stream that is being read
 	held      *permit // that permit, or the probe's, to be freed whatever happens
 
 	// Room for a call that goes well.
@@ -128,7 +129,8 @@ func (t *Transport) run(ctx context.Context, c *call) (out outcome, attempts []A
 		}
 	}
 	c.ctx = ctx
-	streaming := failure == nil && !c.raw && out.resp != nil // its end is the call's
+	// The end of a stream is the call's.
+	streaming := failure == nil && (c.streamed == streamedHeld || c.streamed == streamedEagerly) && !c.raw
 	if c.observer.CallDone != nil && !streaming {
 		c.done(ctx, out, attempts, elapsed, failure)
 	}
@@ -210,9 +212,19 @@ func (t *Transport) attempts(ctx, callCtx context.Context, c *call) (out outcome
 	return out, attempts, failure
 }
 
+// drop lets go of an answer that nobody reads. Of a stream nobody knows how long it
+// would go on.
+func drop(resp *http.Response) {
+	if isStream(resp.Header) {
+		_ = resp.Body.Close()
+		return
+	}
+	drain(resp.Body)
+}
+
 // set frees an answer's connection and leaves what was read of its body in it.
 func set(resp *http.Response, body string) *http.Response {
-	drain(resp.Body)
+	drop(resp)
 	resp.Body = bodyOf(body)
 	resp.ContentLength = int64(len(body))
 	resp.Header = resp.Header.Clone()
@@ -331,9 +343,14 @@ func (t *Transport) observedAttempt(ctx, callCtx context.Context, c *call, pass 
 		// It was our own Total that ended it, not the caller; but like the caller's
 		// patience, it says nothing of the target.
 		limit := &timeoutError{name: "Total", limit: c.timeouts.Total}
+		broken, partial := errors.AsType[*StreamError](out.err)
 		out.verdict = verdict{class: ErrTimeout, processed: out.processed, override: mustNotRetry, neutral: true, err: &NetworkError{
 			Stage: out.record.Stage, Timeout: true, Err: limit, class: ErrTimeout, processed: out.processed,
 		}}
+		if partial {
+			broken.class, broken.Err = ErrTimeout, limit
+			out.err = broken
+		}
 		out.record.Class, out.record.Err = out.class, out.err
 	}
 	if c.observer.AttemptDone != nil {
@@ -346,7 +363,11 @@ func (t *Transport) observedAttempt(ctx, callCtx context.Context, c *call, pass 
 // report tells the target's breaker, gate and budget what an attempt came to.
 func (c *call) report(ctx context.Context, pass *permit, out *outcome, r *retrier) {
 	now := time.Now()
-	if pass != nil {
+	switch {
+	case pass == nil:
+	case out.class == "" && out.resp != nil && !pass.probe && isStream(out.header):
+		c.held, c.later = nil, pass // what it says of the target it says at its end
+	default:
 		pass.end(now, out.result(), out.class)
 		defer c.tell(ctx) // after the decision that is the reason
 	}
@@ -408,24 +429,29 @@ func (c *call) done(ctx context.Context, out outcome, attempts []Attempt, elapse
 	result := CallResult{Class: out.class, Attempts: attempts, Trail: c.trail, Elapsed: elapsed, RequestID: out.record.RequestID}
 	if failure != nil {
 		result.Class, result.Err, result.RequestID = failure.Class, failure, failure.RequestID
+		if partial := failure.partial(); partial.ID != "" {
+			result.Usage = &partial.Usage
+		}
 	} else if r, ok := c.result.(*Response); ok {
 		result.Usage = &r.Usage
 	}
 	c.observer.CallDone(ctx, c.info, result)
 }
 
-// streamDone tells of a stream's end what is told of a call's.
-func (c *call) streamDone(info *streamInfo, resp *Response, failure *CallError) {
+// streamDone tells of a stream's end what is told of a call's. usage is what this call
+// came to, without those that it continues.
+func (c *call) streamDone(info *streamInfo, usage *Usage, failure *CallError) {
 	if c.unwatch != nil {
 		c.unwatch()
 	}
 	result := CallResult{Attempts: info.attempts, Trail: c.trail, Elapsed: time.Since(info.start), FirstContent: info.elapsed, RequestID: info.requestID}
+	result.Usage = usage
 	if failure != nil {
 		c.failedLater(c.ctx, failure.Class, failure.Err)
-		resp = failure.partial()
 		result.Class, result.Err = failure.Class, failure
+	} else {
+		c.wholeLater(c.ctx)
 	}
-	result.Usage = &resp.Usage
 	if c.observer.CallDone != nil {
 		c.observer.CallDone(c.ctx, c.info, result)
 	}
@@ -443,9 +469,31 @@ func (c *call) brokeLater(ctx context.Context, a *attemptState, err error) {
 func (c *call) failedLater(ctx context.Context, class Class, err error) {
 	now := time.Now()
 	v := verdict{class: class, err: err}
-	c.state.report(now, &v)
-	if b := c.state.breaker; b != nil && v.result() == failed {
+	if limit, ok := errors.AsType[*timeoutError](err); ok && limit.name == "Total" {
+		v.neutral = true
+	}
+	if class != ErrCanceled && class != ErrDeadline {
+		c.state.report(now, &v)
+	}
+	switch b := c.state.breaker; {
+	case b == nil:
+	case c.later != nil:
+		c.later.end(now, v.result(), class)
+		c.later = nil
+		c.tell(ctx)
+	case v.result() == failed:
 		b.alsoFailed(now, class)
 		c.tell(ctx)
 	}
 }
+
+// wholeLater counts a stream that has come to its end as the success it is.
+func (c *call) wholeLater(ctx context.Context) {
+	if c.later != nil {
+		c.later.end(time.Now(), succeeded, "")
+		c.later = nil
+		c.tell(ctx)
+	}
+}
+
+func isStream(h http.Header) bool { return mediaType(h) == "text/event-stream" }

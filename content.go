@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+
+	"github.com/steadfast-go/claude/internal/wire"
 )
 
 // Content is what a message says: blocks, in order. In JSON a plain string reads
@@ -385,6 +387,9 @@ func (b *ToolUseBlock) fields(f *fields) {
 	text(f, "id", &b.ID, required)
 	text(f, "name", &b.Name, required)
 	f.input(&b.Input, b.PartialInput)
+	if f.enc == nil && f.shape == nil && len(b.Input) > 0 && b.Input[0] == '"' { // as written above
+		b.PartialInput, b.Input = unquoted(b.Input), nil
+	}
 	sub(f, "caller", &b.Caller)
 	text(f, "toolset_name", &b.ToolsetName, optional)
 	sub(f, "cache_control", &b.CacheControl)
@@ -397,8 +402,16 @@ func (f *fields) input(p *json.RawMessage, partial string) {
 	if f.enc != nil && f.request && partial != "" {
 		f.enc.Fail(&ConfigError{Field: "input", Problem: "is that of a tool call that was cut off: leave the block out"})
 	}
+	if f.enc != nil && partial != "" { // not for the API: for logs and stores
+		f.enc.Key("input")
+		f.enc.String(partial)
+		return
+	}
 	rawJSON(f, "input", p, required)
 }
+
+// unquoted returns what a JSON string says.
+func unquoted(raw json.RawMessage) string { return wire.NewDecoder(string(raw)).String() }
 
 // Result returns the block that answers the call with text; without any, if the
 // tool has nothing to say.

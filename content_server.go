@@ -21,6 +21,9 @@ func (b *ServerToolUseBlock) fields(f *fields) {
 	text(f, "id", &b.ID, required)
 	text(f, "name", &b.Name, required)
 	f.input(&b.Input, b.PartialInput)
+	if f.enc == nil && f.shape == nil && len(b.Input) > 0 && b.Input[0] == '"' {
+		b.PartialInput, b.Input = unquoted(b.Input), nil
+	}
 	sub(f, "caller", &b.Caller)
 	sub(f, "cache_control", &b.CacheControl)
 	f.rest(&b.Extra)

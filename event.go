@@ -39,8 +39,9 @@ const (
 	DeltaCitation  DeltaType = "citations_delta"  // Citation: one more of a text block
 )
 
-// An Event is one step of a streamed answer. Everything in it may be kept, but for
-// what Bytes returns.
+// An Event is one step of a streamed answer. It may be kept, but for a delta's text:
+// that lies in the stream's buffer and is only good until the loop goes on. Take it
+// with Text, or keep a [Event.Clone].
 type Event struct {
 	Type  EventType
 	Index int       // of the content block, for the types that have one
@@ -64,7 +65,15 @@ type Event struct {
 	text []byte // of a delta; only good until the next event
 }
 
-// Text returns the piece of text, thinking, JSON or signature that a delta adds.
+// Clone returns the event with a text of its own, which may be kept.
+func (e *Event) Clone() Event {
+	c := *e
+	c.text = bytes.Clone(e.text)
+	return c
+}
+
+// Text returns the piece of text, thinking, JSON or signature that a delta adds. Call
+// it before the loop goes on; the string may then be kept.
 func (e *Event) Text() string { return string(e.text) }
 
 // Bytes is [Event.Text] without a copy. The bytes are only good until the loop goes
@@ -81,7 +90,10 @@ var errUnusual = errors.New("not in the usual form")
 
 // decodeEvent decodes the payload of an event. scratch is for text with escapes; e
 // points into it or into data. The result is the same as decodeEventSlowly's.
-func decodeEvent(data []byte, e *Event, scratch []byte) (_ []byte, err error) {
+func decodeEvent(name, data []byte, e *Event, scratch []byte) (_ []byte, err error) {
+	if len(name) == 5 && string(name) == "error" { // whatever it holds
+		return scratch, &streamFault{string(data)}
+	}
 	scratch, err = decodeDelta(data, e, scratch)
 	if err == nil {
 		return scratch, nil
@@ -252,6 +264,10 @@ func (p *eventPayload) fields(f *fields) {
 			e.usage = f.dec.Raw()
 			f.done()
 		}
+		if f.key == "type" && !f.hit { // not the message's
+			f.hit = true
+			f.dec.Skip()
+		}
 		f.rest(&e.extra)
 	}
 }
@@ -293,6 +309,7 @@ func (d *messageDelta) fields(f *fields) {
 	textNullable(f, "stop_sequence", &d.StopSequence)
 	sub(f, "stop_details", &d.StopDetails)
 	sub(f, "container", &d.container)
+	f.rest(&d.extra)
 }
 
 // hasContent reports whether an event holds something that the caller of a stream

@@ -17,7 +17,7 @@ import (
 const (
 	maxHeldEvents = 64
 	maxHeldBytes  = 256 << 10
-	maxHeldTime   = 15 * time.Second // after message_start
+	maxHeldTime   = 15 * time.Second // after the first byte
 
 	maxEvent = 32 << 20 // bytes of one event of a stream
 )
@@ -52,6 +52,7 @@ func (h *holder) Read(p []byte) (int, error) {
 	if h.until.IsZero() {
 		n, err := h.src.Read(p)
 		h.keep(p[:n], err)
+		h.until = time.Now().Add(maxHeldTime)
 		return n, err
 	}
 	// A read cannot be taken back, so it is made beside us: when the time is up, the
@@ -150,7 +151,7 @@ func (h *holder) open() *opening {
 	var events []Event
 	var scratch []byte
 	for range maxHeldEvents {
-		_, data, err := reader.Next()
+		name, data, err := reader.Next()
 		switch {
 		case errors.Is(err, errHeldEnough), errors.Is(err, sse.ErrTooLarge):
 			return o // whatever it is, it is the reader's to see
@@ -160,7 +161,7 @@ func (h *holder) open() *opening {
 		case isBlank(data):
 			continue
 		}
-		scratch, err = decodeEvent(data, &e, scratch)
+		scratch, err = decodeEvent(name, data, &e, scratch)
 		if fault, ok := errors.AsType[*streamFault](err); ok {
 			o.failure = fault.data
 			return o
@@ -181,8 +182,6 @@ func (h *holder) open() *opening {
 			return o
 		case e.Type == EventPing:
 			o.pings++
-		case e.Type == EventMessageStart:
-			h.until = time.Now().Add(maxHeldTime)
 		}
 	}
 	return o

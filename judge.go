@@ -100,10 +100,11 @@ func judgeFailure(o *observation, v verdict) verdict {
 		v.processed = classes[v.class].processed
 	}
 	v.hint, v.hinted = retryAfter(o.header, o.status, o.now)
-	switch first(o.header, "X-Should-Retry") {
-	case "true":
+	switch hint := first(o.header, "X-Should-Retry"); {
+	case v.override != noOverride: // decided already
+	case hint == "true":
 		v.override = mustRetry
-	case "false":
+	case hint == "false":
 		v.override = mustNotRetry
 	}
 	if e, ok := v.err.(*APIError); ok {
@@ -552,8 +553,10 @@ func classByStatus(e *APIError) Class {
 		return ErrInternal
 	case e.Status >= 500:
 		return ErrGateway
+	case e.Status < 400 && e.shape == shapeEnvelope:
+		return ErrInternal // an error of an unknown type inside a 200
 	case e.Status < 400:
-		return ErrUnexpectedResponse // an error of an unknown type inside a 200
+		return ErrUnexpectedResponse
 	case !ours && e.shape == shapeForeign:
 		return ErrBlocked // a page or a bare text: not the API's
 	}

@@ -1,7 +1,9 @@
 package claude
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -76,15 +78,11 @@ func (e *StreamError) Continue() (Request, error) {
 
 // kept returns the blocks that can go back, and the text in them.
 func (e *StreamError) kept() (kept Content, text string, err error) {
-	for i, b := range e.Partial.Content {
+	for _, b := range e.Partial.Content {
 		switch b := b.(type) {
 		case *TextBlock:
-			t := *b
-			if i == len(e.Partial.Content)-1 {
-				t.Text = strings.TrimRight(t.Text, " \t\r\n") // the API refuses it at the end
-			}
-			if strings.TrimSpace(t.Text) != "" {
-				kept, text = append(kept, &t), text+t.Text
+			if strings.TrimSpace(b.Text) != "" {
+				kept, text = append(kept, new(*b)), text+b.Text
 			}
 		case *ThinkingBlock:
 			if b.Signature != "" { // finished
@@ -100,8 +98,15 @@ func (e *StreamError) kept() (kept Content, text string, err error) {
 			return nil, "", &ConfigError{Field: "Continue", Problem: "is not possible: a server tool had run (" + b.blockType() + ")"}
 		}
 	}
+	if last := len(kept) - 1; last >= 0 {
+		if t, ok := kept[last].(*TextBlock); ok {
+			t.Text = strings.TrimRight(t.Text, white) // the API refuses it at the end
+		}
+	}
 	return kept, text, nil
 }
+
+const white = " \t\r\n"
 
 // prefills reports whether a request's model continues a begun answer.
 func prefills(r *Request) bool {
@@ -109,14 +114,20 @@ func prefills(r *Request) bool {
 	return m != nil && !m.noPrefill && (r.Thinking == nil || r.Thinking.Type == ThinkingDisabled)
 }
 
-// resume opens the stream that goes on where this one broke off, if that is allowed
-// and safe.
+// resume opens the stream that goes on where this one broke off, if that is allowed,
+// safe, and within the budget of the target.
 func (s *Stream) resume(err error) bool {
 	if s.again == nil || s.resumes == 0 {
 		return false
 	}
 	caller, limit := s.ends()
 	s.mu.Lock()
+	if s.seam != nil { // what was held back had come too
+		for _, e := range s.seam.flush() {
+			_ = s.events.acc.grow(&e)
+			s.ready = append(s.ready, e)
+		}
+	}
 	closed := s.closed
 	broken := s.events.failure(err, caller, limit, s.info.header)
 	broken.Partial, broken.request = s.partial(), s.call.request
@@ -129,30 +140,61 @@ func (s *Stream) resume(err error) bool {
 	if err != nil {
 		return false
 	}
+	c, now := s.call, time.Now()
+	if !c.retry.Budget.Off {
+		if _, _, ok := c.state.budget.take(now, retryCost(Ran, c.tokens)); !ok {
+			return false
+		}
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	if total := c.timeouts.Total; total > 0 {
+		ctx, cancel = context.WithDeadline(s.ctx, s.info.start.Add(total))
+	}
+	s.mu.Lock()
+	s.stopAgain = cancel
+	s.mu.Unlock()
 	s.release()
-	s.call.streamDone(&s.info, nil, &CallError{
-		Op: s.op(), Class: broken.class, Reason: ReasonFinal, Target: s.call.info.Target, RequestID: s.info.requestID,
-		Processed: Ran, Attempts: s.info.attempts, Trail: s.call.trail, Elapsed: time.Since(s.info.start), Err: broken,
-	})
 	s.resumes--
-	next, err := s.again(s.ctx, request)
+	r := retrier{policy: c.retry}
+	next, err := (*Stream)(nil), sleep(ctx, r.backoff(classes[broken.class].overload))
+	if err == nil {
+		next, err = s.again(ctx, request)
+	}
 	if err != nil {
 		s.after = err // is told with what had come
 		return false
 	}
+	c.streamDone(&s.info, s.ownUsage(), &CallError{
+		Op: s.op(), Class: broken.class, Reason: ReasonFinal, Target: c.info.Target, RequestID: s.info.requestID,
+		Processed: Ran, Attempts: s.info.attempts, Trail: c.trail, Elapsed: time.Since(s.info.start), Err: broken,
+	})
+	return s.join(next, broken, c)
+}
+
+// join makes the stream go on with another.
+func (s *Stream) join(next *Stream, broken *StreamError, old *call) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seam = s.events.acc.splice(!prefills(s.call.request))
+	if s.closed {
+		_ = next.Close()
+		return false
+	}
+	s.seam = s.events.acc.splice(!prefills(old.request))
 	s.base = broken.Partial.Usage // those before included
 	s.resumed++
-	attempts := append(s.info.attempts[:len(s.info.attempts):len(s.info.attempts)], next.info.attempts...)
-	trail := append(s.call.trail[:len(s.call.trail):len(s.call.trail)], next.call.trail...)
-	original := s.call.request
-	s.body, s.attempt, s.call, s.events.in = next.body, next.attempt, next.call, next.events.in
-	s.events.queue = next.events.queue
+	s.inherited = len(s.info.attempts)
+	attempts := slices.Clone(s.info.attempts)
+	for _, a := range next.info.attempts {
+		a.Number += s.inherited
+		attempts = append(attempts, a)
+	}
+	next.call.trail = slices.Concat(old.trail, next.call.trail)
+	next.call.request = old.request
+	s.body, s.attempt, s.call = next.body, next.attempt, next.call
+	s.events.in, s.events.queue = next.events.in, next.events.queue
 	next.info.start, next.info.elapsed, next.info.attempts = s.info.start, s.info.elapsed, attempts
-	s.info, s.call.trail, s.call.request = next.info, trail, original
-	s.progress, s.limit = next.progress, next.limit
+	s.info = next.info
+	s.progress, s.limit, s.left = next.progress, next.limit, next.left
 	if s.call.unwatch != nil {
 		s.call.unwatch() // it watches a Stream that nobody was given
 		s.call.unwatch = nil
@@ -182,8 +224,10 @@ func (a *accumulator) onlyText() bool {
 	return a.started && !a.settled
 }
 
-// maxOverlap is how much of what had come a model may repeat at the seam.
-const maxOverlap = 200
+const (
+	maxOverlap = 200 // bytes of what had come that a model may repeat at the seam
+	minOverlap = 12  // bytes below which a repetition is chance
+)
 
 // seam joins the events of a continuation to what had come before.
 type seam struct {
@@ -200,14 +244,16 @@ type seam struct {
 // splice prepares for a continuation.
 func (a *accumulator) splice(repeat bool) *seam {
 	s := &seam{open: -1, repeat: repeat}
+	a.before = 0
 	for _, b := range a.blocks {
 		s.offset = max(s.offset, b.index+1)
+		a.before += b.text.size
 		if _, ok := b.block.(*TextBlock); ok && !b.done {
 			s.open, s.tail = b.index, b.text.String()
 			s.tail = s.tail[max(0, len(s.tail)-maxOverlap):]
 		}
 	}
-	a.settled, a.stopped = false, false
+	a.settled, a.stopped, a.counted = false, false, false
 	return s
 }
 
@@ -242,6 +288,11 @@ func (s *seam) adapt(e Event) []Event {
 			e.Index += s.offset
 			return append(s.flush(), e)
 		}
+	case EventMessageDelta, EventMessageStop:
+		if s.joined {
+			return append(s.flush(), e)
+		}
+		return []Event{e}
 	default:
 		return []Event{e}
 	}
@@ -251,22 +302,23 @@ func (s *seam) adapt(e Event) []Event {
 
 // flush returns the head of the continuation without what repeats the tail.
 func (s *seam) flush() []Event {
-	if s.done {
+	if s.done || !s.joined {
 		return nil
 	}
 	s.done = true
 	head := string(s.head)
+	sent := strings.TrimRight(s.tail, white) // what the model was given
 	if s.repeat {
-		for n := min(len(head), len(s.tail)); n > 0; n-- {
-			if strings.HasSuffix(s.tail, head[:n]) {
+		for n := min(len(head), len(sent)); n >= minOverlap; n-- {
+			if strings.HasSuffix(sent, head[:n]) {
 				head = head[n:]
 				break
 			}
 		}
 	}
-	if strings.TrimRight(s.tail, " \t\r\n") != s.tail { // it was cut off for the API, and comes again
-		head = strings.TrimLeft(head, " \t\r\n")
-	}
+	// The white space that was cut off for the API has been handed over; where the
+	// model writes it again, it is not handed over twice.
+	head = strings.TrimPrefix(head, s.tail[len(sent):])
 	if head == "" {
 		return nil
 	}
@@ -280,5 +332,21 @@ func addUsage(a, b Usage) Usage {
 	sum.OutputTokens += a.OutputTokens
 	sum.CacheCreationInputTokens += a.CacheCreationInputTokens
 	sum.CacheReadInputTokens += a.CacheReadInputTokens
+	if c := a.CacheCreation; c != nil {
+		if sum.CacheCreation == nil {
+			sum.CacheCreation = new(CacheCreation)
+		}
+		sum.CacheCreation = &CacheCreation{
+			Ephemeral5mInputTokens: c.Ephemeral5mInputTokens + sum.CacheCreation.Ephemeral5mInputTokens,
+			Ephemeral1hInputTokens: c.Ephemeral1hInputTokens + sum.CacheCreation.Ephemeral1hInputTokens,
+			Extra:                  sum.CacheCreation.Extra,
+		}
+	}
+	if d := a.OutputTokensDetails; d != nil {
+		if sum.OutputTokensDetails == nil {
+			sum.OutputTokensDetails = new(OutputTokensDetails)
+		}
+		sum.OutputTokensDetails = &OutputTokensDetails{ThinkingTokens: d.ThinkingTokens + sum.OutputTokensDetails.ThinkingTokens, Extra: sum.OutputTokensDetails.Extra}
+	}
 	return sum
 }

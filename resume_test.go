@@ -104,7 +104,7 @@ func TestAStreamGoesOnAfterABreakWhereThatIsAllowed(t *testing.T) {
 			claudetest.Reply(func(r *claudetest.Request) *claude.Response {
 				n := len(r.Message.Messages)
 				begun := r.Message.Messages[n-2].Text()
-				return &claude.Response{Message: claude.AssistantText(begun[len(begun)-9:] + fox[len(begun):])} // it repeats a little
+				return &claude.Response{Message: claude.AssistantText(begun[len(begun)-20:] + fox[len(begun):])} // it repeats a little
 			}).Usage(30, 7),
 		)
 		stream, err := client.Messages.Stream(t.Context(), hello, claude.WithResume(2))

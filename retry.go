@@ -172,7 +172,7 @@ func (r *retrier) next(v *verdict, now, deadline time.Time, keyChanged func() bo
 // is free.
 func (r *retrier) worthIt(v *verdict, keyChanged func() bool) (free, again bool) {
 	rule := classes[v.class].retry
-	if v.once {
+	if v.once && rule == retryAlways {
 		rule = retryOnce
 	}
 	switch {

@@ -42,14 +42,19 @@ type Stream struct {
 
 	progress *time.Timer // of StreamProgress, else nil
 	limit    time.Duration
+	left     time.Duration // of it
+	since    time.Time     // when it began to run
 
-	again   func(context.Context, Request) (*Stream, error) // opens a continuation; nil if that is not allowed
-	resumes int                                             // continuations left
-	resumed int                                             // continuations made
-	after   error                                           // why the last one could not be made
-	seam    *seam                                           // of the continuation that is being read
-	ready   []Event                                         // adapted to what came before it
-	base    Usage                                           // of the attempts before it
+	again     func(context.Context, Request) (*Stream, error) // opens a continuation; nil if that is not allowed
+	resumes   int                                             // continuations left
+	resumed   int                                             // continuations made
+	after     error                                           // why the last one could not be made
+	seam      *seam                                           // of the continuation that is being read
+	ready     []Event                                         // adapted to what came before it
+	base      Usage                                           // of the attempts before it
+	inherited int                                             // how many attempts those are
+
+	stopAgain context.CancelFunc // ends a continuation; guarded by mu
 
 	mu     sync.Mutex // guards what follows, and events' accumulator
 	used   bool
@@ -65,7 +70,6 @@ type streamInfo struct {
 	header    http.Header
 	attempts  []Attempt
 	elapsed   time.Duration // until the first content
-	http1     bool
 	requestID string
 }
 
@@ -80,7 +84,7 @@ func NewStream(ctx context.Context, body io.ReadCloser) *Stream {
 
 // open lets the stream read an answer whose beginning has been judged.
 func (s *Stream) open(resp *http.Response, progress time.Duration) {
-	s.body, s.info.http1 = resp.Body, resp.ProtoMajor == 1
+	s.body = resp.Body
 	s.events.in = sse.NewReader(s.body, maxEvent)
 	if raw, ok := resp.Body.(*rawBody); ok {
 		s.attempt = raw.a
@@ -91,7 +95,7 @@ func (s *Stream) open(resp *http.Response, progress time.Duration) {
 		}
 	}
 	if progress > 0 {
-		s.limit = progress
+		s.limit, s.left = progress, progress
 		a := s.attempt
 		s.progress = time.AfterFunc(progress, func() { a.cancel(&timeoutError{name: "StreamProgress", limit: progress}) })
 	}
@@ -128,11 +132,22 @@ func (s *Stream) Text() iter.Seq2[string, error] {
 				yield("", err)
 				return
 			}
-			if event.Delta == DeltaText && len(event.text) > 0 && !yield(event.Text(), nil) {
+			if text := newText(&event); text != "" && !yield(text, nil) {
 				return
 			}
 		}
 	}
+}
+
+// newText returns the text that an event brings.
+func newText(e *Event) string {
+	if t, ok := e.Block.(*TextBlock); ok && e.Type == EventBlockStart {
+		return t.Text // nearly always empty
+	}
+	if e.Delta == DeltaText {
+		return e.Text()
+	}
+	return ""
 }
 
 // Response returns the whole answer, as [MessageService.Create] does. It reads what
@@ -183,6 +198,13 @@ func (s *Stream) partial() *Response {
 	return r
 }
 
+// ownUsage is what the last attempt came to, without those it continues.
+func (s *Stream) ownUsage() *Usage {
+	r := s.events.acc.response()
+	s.events.acc.estimate(r)
+	return &r.Usage
+}
+
 // describe adds what is known of the call.
 func (s *Stream) describe(r *Response) {
 	if s.resumed > 0 {
@@ -198,7 +220,11 @@ func (s *Stream) describe(r *Response) {
 
 // RequestID returns the API's id of the attempt that is being read; quote it to
 // support.
-func (s *Stream) RequestID() string { return s.info.requestID }
+func (s *Stream) RequestID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.info.requestID
+}
 
 // Close ends the stream. It may be called at any time and more than once; a loop
 // that is reading ends with an error of class [ErrCanceled].
@@ -207,6 +233,9 @@ func (s *Stream) Close() error {
 	s.closed = true
 	idle := !s.used
 	s.used = true
+	if s.stopAgain != nil {
+		s.stopAgain()
+	}
 	s.mu.Unlock()
 	if idle {
 		s.leave() // nobody reads
@@ -240,20 +269,43 @@ func (s *Stream) op() string {
 // is in functions of its own, so that their stacks can shrink meanwhile.
 func (s *Stream) next() (more bool, _ error) {
 	if s.events.acc.stopped {
-		s.finish(nil)
-		return false, nil
+		return false, s.finish(nil)
 	}
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		return false, s.finish(errLeft)
+	}
+	s.watchProgress()
 	err := s.fetch()
+	s.pauseProgress()
 	if err == nil {
 		err = s.add()
 	}
 	if err != nil {
 		return false, s.finish(err)
 	}
-	if s.progress != nil && s.events.event.Type == EventBlockDelta {
-		s.progress.Reset(s.limit)
+	if s.events.event.hasContent() {
+		s.left = s.limit
 	}
 	return true, nil
+}
+
+// watchProgress lets the limit of StreamProgress run: only while the stream waits, not
+// while its reader is busy.
+func (s *Stream) watchProgress() {
+	if s.progress != nil {
+		s.since = time.Now()
+		s.progress.Reset(s.left)
+	}
+}
+
+func (s *Stream) pauseProgress() {
+	if s.progress != nil {
+		s.progress.Stop()
+		s.left = max(1, s.left-time.Since(s.since))
+	}
 }
 
 // fetch gets the next event.
@@ -323,11 +375,19 @@ func (s *Stream) warn(message string) {
 // leave ends a stream whose reader has gone.
 func (s *Stream) leave() {
 	s.mu.Lock()
-	done := s.done
+	done, whole := s.done, s.events.acc.stopped
 	s.closed = s.closed || !done
+	for !done && len(s.events.queue) > 0 && !s.events.acc.started { // it had come, and was billed
+		s.events.event, s.events.queue = s.events.queue[0], s.events.queue[1:]
+		_ = s.events.add()
+	}
 	s.mu.Unlock()
-	if !done {
-		s.finish(errLeft)
+	switch {
+	case done:
+	case whole:
+		_ = s.finish(nil) // left at its last event
+	default:
+		_ = s.finish(errLeft)
 	}
 }
 
@@ -341,8 +401,8 @@ func (s *Stream) finish(err error) error {
 	var limit *timeoutError
 	if err != nil {
 		caller, limit = s.ends()
-	} else if s.attempt != nil && s.info.http1 {
-		s.drain()
+	} else if raw, ok := s.body.(*rawBody); ok {
+		drainSoon(raw.ReadCloser)
 	}
 	s.release()
 	s.mu.Lock()
@@ -359,7 +419,9 @@ func (s *Stream) finish(err error) error {
 	}
 	s.mu.Unlock()
 	if s.call != nil {
-		s.call.streamDone(&s.info, s.resp, s.err)
+		own := s.info
+		own.attempts = own.attempts[s.inherited:]
+		s.call.streamDone(&own, s.ownUsage(), s.err)
 	}
 	return s.failure()
 }
@@ -399,26 +461,15 @@ func (s *Stream) failed(err, caller error, limit *timeoutError) *CallError {
 	return call
 }
 
-// drainTime is how long the end of a complete answer is waited for.
-const drainTime = 100 * time.Millisecond
-
-// drain reads the few bytes behind a complete answer, so that its connection can
-// be used again.
-func (s *Stream) drain() {
-	raw, ok := s.body.(*rawBody)
-	if !ok {
-		return
-	}
-	s.attempt.arm("StreamIdle", drainTime)
-	_, _ = io.CopyN(io.Discard, raw.ReadCloser, maxDrain)
-}
-
 // release lets go of the connection.
 func (s *Stream) release() {
-	if s.progress != nil {
-		s.progress.Stop()
+	s.mu.Lock()
+	body, progress := s.body, s.progress
+	s.mu.Unlock()
+	if progress != nil {
+		progress.Stop()
 	}
-	_ = s.body.Close()
+	_ = body.Close()
 }
 
 // An eventReader reads events and makes an answer of them.
@@ -468,14 +519,14 @@ func (r *eventReader) read() error {
 		return nil
 	}
 	for {
-		_, data, err := r.in.Next()
+		name, data, err := r.in.Next()
 		if err != nil {
 			return err
 		}
 		if isBlank(data) {
 			continue
 		}
-		if r.scratch, err = decodeEvent(data, &r.event, r.scratch); err != nil {
+		if r.scratch, err = decodeEvent(name, data, &r.event, r.scratch); err != nil {
 			if _, ok := errors.AsType[*streamFault](err); ok {
 				return err
 			}
@@ -577,11 +628,15 @@ func (s *Stream) watch(leaked func(context.Context, CallInfo, string)) {
 	type lost struct {
 		a     *attemptState
 		call  CallInfo
+		done  func(context.Context, CallInfo, CallResult)
 		place string
 	}
 	cleanup := runtime.AddCleanup(s, func(l lost) {
 		l.a.end()
+		if l.done != nil {
+			l.done(context.Background(), l.call, CallResult{Class: ErrCanceled, Err: errLeft})
+		}
 		leaked(context.Background(), l.call, l.place)
-	}, lost{s.attempt, s.call.info, place})
+	}, lost{s.attempt, s.call.info, s.call.observer.CallDone, place})
 	s.call.unwatch = cleanup.Stop
 }

@@ -40,6 +40,9 @@ func TestAStreamedAnswerIsTheAnswer(t *testing.T) {
 			assert.Equal(t, unary.Text(), text)
 			for i, resp := range []*claude.Response{collected, streamed} {
 				assert.Equal(t, unary.Message, resp.Message)
+				want := *unary
+				want.ID = resp.ID // each answer has its own
+				assert.JSONEq(t, mustJSON(t, &want), mustJSON(t, resp))
 				assert.Equal(t, unary.StopReason, resp.StopReason)
 				assert.Equal(t, unary.Usage, resp.Usage)
 				assert.Equal(t, []string{"req_000002", "req_000003"}[i], resp.RequestID)
@@ -408,4 +411,86 @@ func TestAStreamOfUsersOwn(t *testing.T) {
 	}()
 	_, err = claude.NewStream(ctx, r).Response()
 	require.ErrorIs(t, err, claude.ErrCanceled, "its context ends a read")
+}
+
+func TestACallIsToldToBeDoneOnce(t *testing.T) {
+	whole := claudetest.Reply(func(r *claudetest.Request) *claude.Response {
+		r.Stream = false
+		return &claude.Response{Message: claude.AssistantText(fox)}
+	})
+	for name, step := range map[string]claudetest.Step{
+		"streamed":         claudetest.Text(fox),
+		"a whole answer":   whole,
+		"broken":           claudetest.Text(fox).CutAfter(claudetest.Events(6)),
+		"never begun":      claudetest.Unauthorized(),
+		"left early":       claudetest.Text(fox),
+		"left at its stop": claudetest.Text(fox),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var done []claude.CallResult
+			client, _ := newClient(t, []claude.Option{claude.WithObserver(claude.Observer{
+				CallDone: func(_ context.Context, _ claude.CallInfo, r claude.CallResult) { done = append(done, r) },
+			})}, step)
+			stream, err := client.Messages.Stream(t.Context(), hello)
+			if err == nil {
+				for e, err := range stream.Events() {
+					if err != nil || name == "left early" || name == "left at its stop" && e.Type == claude.EventMessageStop {
+						break
+					}
+				}
+				_, err = stream.Response()
+				if name == "left at its stop" {
+					require.NoError(t, err, "all of it had come")
+				}
+			}
+			require.Len(t, done, 1)
+			if name == "left early" {
+				assert.Positive(t, done[0].Usage.InputTokens, "what was billed is told")
+			}
+		})
+	}
+}
+
+func TestStreamsThatKeepBreakingOpenTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newClient(t, nil, claudetest.Text(fox).CutAfter(claudetest.Events(6)).Always())
+		for range 40 {
+			stream, err := client.Messages.Stream(t.Context(), hello)
+			if err != nil {
+				require.ErrorIs(t, err, claude.ErrCircuitOpen)
+				return
+			}
+			_, err = stream.Response()
+			require.Error(t, err)
+		}
+		t.Error("it never opened")
+	})
+}
+
+func TestABusyReaderIsNoLackOfProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newClient(t, []claude.Option{claude.WithTimeouts(claude.Timeouts{StreamProgress: 10 * time.Second})}, claudetest.Text(fox))
+		stream, err := client.Messages.Stream(t.Context(), hello)
+		require.NoError(t, err)
+		for _, err := range stream.Text() {
+			require.NoError(t, err)
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+func TestAClonedEventKeepsItsText(t *testing.T) {
+	client, _ := newClient(t, nil, claudetest.Text(fox))
+	stream, err := client.Messages.Stream(t.Context(), hello)
+	require.NoError(t, err)
+	var kept []claude.Event
+	for e, err := range stream.Events() {
+		require.NoError(t, err)
+		kept = append(kept, e.Clone())
+	}
+	var text string
+	for _, e := range kept {
+		text += e.Text()
+	}
+	assert.Equal(t, fox, text)
 }

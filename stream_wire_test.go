@@ -219,6 +219,10 @@ func TestEventsThatMakeNoSenseAreAProtocolError(t *testing.T) {
 		"broken JSON":      strings.Replace(whole, `"text":"Good"}`, `"text":"Good"`, 1),
 		"no type":          strings.Replace(whole, `{"type": "ping"}`, `{}`, 1),
 		"no JSON":          strings.Replace(whole, `{"type": "ping"}`, `hello`, 1),
+		"two stops":        strings.Replace(whole, "event: message_delta", "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\nevent: message_delta", 1),
+		"an open block":    strings.Replace(whole, `{"type":"content_block_stop","index":0           }`, `{"type": "ping"}`, 1),
+		"no stop reason":   strings.Replace(whole, `"stop_reason":"end_turn"`, `"stop_reason":null`, 1),
+		"a second start":   strings.Replace(whole, "event: content_block_stop", whole[:strings.Index(whole, "event: content_block_start")]+"event: content_block_stop", 1),
 		"negative index":   strings.Replace(whole, `"type":"content_block_stop","index":0`, `"type":"content_block_stop","index":-1`, 1),
 	} {
 		_, err := read(t, stream)
@@ -252,4 +256,27 @@ func FuzzAStreamOfAMessageAccumulatesToTheMessage(f *testing.F) {
 		require.JSONEq(t, mustJSON(t, want.Message), mustJSON(t, got.Message))
 		require.Equal(t, want.Usage, got.Usage)
 	})
+}
+
+func TestABlockThisVersionDoesNotKnowIsAccumulated(t *testing.T) {
+	stream := strings.NewReplacer(`"type":"tool_use","id"`, `"type":"mcp_tool_use","id"`).Replace(transcript(t, "tools"))
+	resp, err := read(t, stream)
+	require.NoError(t, err)
+	unknown, ok := resp.Content[1].(*claude.UnknownBlock)
+	require.True(t, ok)
+	var block struct{ Input json.RawMessage }
+	require.NoError(t, json.Unmarshal(unknown.Raw, &block))
+	assert.JSONEq(t, `{"city":"São Paulo","days":3}`, string(block.Input))
+}
+
+func TestAnErrorEventIsAnErrorWhateverItHolds(t *testing.T) {
+	whole := transcript(t, "text")
+	for data, class := range map[string]claude.Class{
+		`{"type":"error","error":{"type":"overloaded_error","message":"x"}}`: claude.ErrOverloaded,
+		`{"error":{"type":"overloaded_error","message":"x"}}`:                claude.ErrOverloaded,
+		`{"type":"error","error":{"type":"news_error","message":"x"}}`:       claude.ErrInternal,
+	} {
+		_, err := read(t, strings.Replace(whole, "event: content_block_stop", "event: error\ndata: "+data+"\n\nevent: content_block_stop", 1))
+		assert.Equal(t, class, claude.ClassOf(err), data)
+	}
 }

@@ -204,7 +204,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	case resp == nil:
 		return nil, failure
 	case out.class == ErrUnexpectedResponse, out.class == ErrRedirect && first(resp.Header, "Location") != "":
-		drain(resp.Body)
+		drop(resp)
 		return nil, failure
 	}
 	resp.Request = req

@@ -56,6 +56,9 @@ func (s *Reader) Continue(src io.Reader) { s.src = src }
 // skipped, as the standard has it. At the end of the source Next returns the
 // source's error; an event without the blank line behind it is not returned.
 func (s *Reader) Next() (name, data []byte, err error) {
+	if errors.Is(s.err, ErrTooLarge) {
+		return nil, nil, s.err
+	}
 	s.begin()
 	for {
 		line, ok := s.line()
@@ -135,7 +138,10 @@ func (s *Reader) field(line span) {
 	}
 	colon := bytes.IndexByte(text, ':')
 	if colon == 0 {
-		return // a comment
+		if s.lines == 0 && s.name.to == 0 {
+			s.event = s.pos // a comment: nothing of the event has come
+		}
+		return
 	}
 	field, at := text, len(text)
 	if colon > 0 {
