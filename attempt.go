@@ -1,6 +1,7 @@
 package claude
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
@@ -441,6 +442,7 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool
 		}
 		body := &rawBody{ReadCloser: resp.Body, a: a, caller: ctx, typed: !c.raw}
 		if c.raw && o.opening != nil {
+			body.tail = new(streamTail)
 			body.broke = func(err error) { c.brokeLater(ctx, a, err) }
 			body.whole = func() { c.wholeLater(ctx) }
 		}
@@ -790,6 +792,7 @@ type rawBody struct {
 	caller context.Context //nolint:containedctx // to tell its end from that of a limit of ours
 	typed  bool            // a Stream reads it, which says itself what went wrong
 	broke  func(error)     // told once when a stream breaks off; may be nil
+	tail   *streamTail     // of such a stream
 	whole  func()          // told once when it has come to its end, or was left; may be nil
 }
 
@@ -810,6 +813,12 @@ func (b *rawBody) Read(p []byte) (int, error) {
 	b.a.arm("StreamIdle", b.a.limits.StreamIdle)
 	n, err := b.ReadCloser.Read(p)
 	b.a.arm("StreamIdle", 0)
+	if b.broke != nil {
+		b.tail.keep(p[:n])
+		if errors.Is(err, io.EOF) && !b.tail.complete() {
+			err = io.ErrUnexpectedEOF // half an answer must not look like a whole one
+		}
+	}
 	if err != nil && !b.typed && !errors.Is(err, io.EOF) {
 		err = b.typedError(err)
 	}
@@ -821,6 +830,27 @@ func (b *rawBody) Read(p []byte) (int, error) {
 		b.close()
 	}
 	return n, err
+}
+
+// streamTail is the end of an event stream, as far as it has come.
+type streamTail struct {
+	buf [1 << 10]byte
+	n   int
+}
+
+func (t *streamTail) keep(data []byte) {
+	data = data[max(0, len(data)-len(t.buf)):]
+	if over := t.n + len(data) - len(t.buf); over > 0 {
+		copy(t.buf[:], t.buf[over:t.n])
+		t.n -= over
+	}
+	t.n += copy(t.buf[t.n:], data)
+}
+
+// complete reports whether the stream has come to its end, or to an error event, which
+// says itself that it has not.
+func (t *streamTail) complete() bool {
+	return bytes.Contains(t.buf[:t.n], []byte(`"message_stop"`)) || bytes.Contains(t.buf[:t.n], []byte(`"error"`))
 }
 
 // typedError makes what ended a body before its time an error that says so.

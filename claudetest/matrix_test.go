@@ -398,7 +398,7 @@ var faults = []row{
 	{
 		fault: "stream cut, as if it were complete", step: claudetest.Text("Hello").EndAfter(claudetest.Events(4)),
 		how: how{streams: true},
-		who: claude.PartyNetwork, create: fails(claude.ErrStreamTruncated, 2).withPartial().once(2), stream: fails(claude.ErrStreamTruncated, 1).withPartial(), transport: endsEarly(1),
+		who: claude.PartyNetwork, create: fails(claude.ErrStreamTruncated, 2).withPartial().once(2), stream: fails(claude.ErrStreamTruncated, 1).withPartial(), transport: breaksOff(1),
 	},
 	{
 		fault: "pause within a stream", step: claudetest.Text("Hello").StallAfter(claudetest.Events(4), time.Minute),
