@@ -1,0 +1,6 @@
+//go:build !linux
+
+package diagnose_test
+
+// namespace is Linux's alone.
+func namespace() {}
