@@ -855,7 +855,7 @@ func (t *streamTail) complete() bool {
 
 // typedError makes what ended a body before its time an error that says so.
 func (b *rawBody) typedError(err error) error {
-	caller, limit := b.a.ends(b.caller)
+	limit, caller := b.a.ends(b.caller)
 	switch {
 	case caller != nil:
 		return err

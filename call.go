@@ -459,7 +459,7 @@ func (c *call) streamDone(info *streamInfo, usage *Usage, failure *CallError) {
 
 // brokeLater counts a raw caller's stream that broke off after its first content.
 func (c *call) brokeLater(ctx context.Context, a *attemptState, err error) {
-	caller, limit := a.ends(ctx)
+	limit, caller := a.ends(ctx)
 	e := streamEnd(err, caller, limit)
 	c.failedLater(ctx, e.class, e)
 }

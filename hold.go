@@ -262,11 +262,11 @@ func streamEnd(err error, caller error, limit *timeoutError) *StreamError {
 
 // ends returns the error of the caller's context, or the limit of ours that ended
 // the attempt.
-func (a *attemptState) ends(caller context.Context) (error, *timeoutError) {
+func (a *attemptState) ends(caller context.Context) (*timeoutError, error) {
 	var o observation
 	a.observe(&o, caller)
 	if o.caller == nil && o.limit == nil && errors.Is(context.Cause(a.Context), context.DeadlineExceeded) {
 		o.limit = &timeoutError{name: "Total", limit: a.limits.Total}
 	}
-	return o.caller, o.limit
+	return o.limit, o.caller
 }

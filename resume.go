@@ -120,7 +120,7 @@ func (s *Stream) resume(err error) bool {
 	if s.again == nil || s.resumes == 0 {
 		return false
 	}
-	caller, limit := s.ends()
+	limit, caller := s.ends()
 	s.mu.Lock()
 	if s.seam != nil { // what was held back had come too
 		for _, e := range s.seam.flush() {

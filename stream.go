@@ -400,7 +400,7 @@ func (s *Stream) finish(err error) error {
 	var caller error
 	var limit *timeoutError
 	if err != nil {
-		caller, limit = s.ends()
+		limit, caller = s.ends()
 	} else if raw, ok := s.body.(*rawBody); ok {
 		drainSoon(raw.ReadCloser)
 	}
@@ -435,11 +435,11 @@ func (s *Stream) failure() error {
 }
 
 // ends returns what ended the stream: the caller's context, or a limit of ours.
-func (s *Stream) ends() (caller error, limit *timeoutError) {
+func (s *Stream) ends() (limit *timeoutError, caller error) {
 	if s.attempt != nil {
 		return s.attempt.ends(s.ctx)
 	}
-	return s.ctx.Err(), nil
+	return nil, s.ctx.Err()
 }
 
 // failed makes the stream's error. The lock is held.
