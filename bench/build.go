@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -33,11 +35,17 @@ func builds() scenario {
 			if err != nil {
 				return trial{}, err
 			}
-			b := builder{module: dir, scratch: scratch, std: filepath.Join(scratch, "std")}
-			if _, _, err := b.run(ctx, b.std, "build", "-trimpath", "std"); err != nil {
+			b := builder{Module: dir, Scratch: scratch}
+			arg, err := json.Marshal(b)
+			if err != nil {
 				return trial{}, err
 			}
-			return trial{round: oneByOne(b.measure), close: func() { _ = os.RemoveAll(scratch) }}, nil
+			if _, _, err := b.run(ctx, b.std(), "build", "-trimpath", "std"); err != nil {
+				return trial{}, errors.Join(err, os.RemoveAll(scratch))
+			}
+			return trial{close: func() { _ = os.RemoveAll(scratch) }, round: oneByOne(func(ctx context.Context, who string) (numbers, error) {
+				return inChild(ctx, "build", who, string(arg)) // a process begins with its parent's peak, and ours is large
+			})}, nil
 		},
 	}
 }
@@ -45,12 +53,18 @@ func builds() scenario {
 // hellos are the folders of the programs.
 var hellos = map[string]string{steadfast: "steadfast", byHand: "raw", official1: "official1", official2: "official2"}
 
-type builder struct{ module, scratch, std string }
+type builder struct {
+	Module  string `json:"module"`
+	Scratch string `json:"scratch"`
+}
+
+// std is the build cache that holds the standard library.
+func (b builder) std() string { return filepath.Join(b.Scratch, "std") }
 
 // run runs the go command with a build cache, and returns what it used and printed.
 func (b builder) run(ctx context.Context, cache string, args ...string) (*os.ProcessState, string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = b.module
+	cmd.Dir = b.Module
 	cmd.Env = append(os.Environ(), "GOCACHE="+cache, "CGO_ENABLED=0")
 	var out, problem bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problem
@@ -60,12 +74,16 @@ func (b builder) run(ctx context.Context, cache string, args ...string) (*os.Pro
 	return cmd.ProcessState, out.String(), nil
 }
 
-func (b builder) measure(ctx context.Context, who string) (numbers, error) {
-	cache, program := filepath.Join(b.scratch, "cache"), filepath.Join(b.scratch, "hello")
+func buildChild(ctx context.Context, who, arg string) (numbers, error) {
+	var b builder
+	if err := json.Unmarshal([]byte(arg), &b); err != nil {
+		return nil, err
+	}
+	cache, program := filepath.Join(b.Scratch, "cache"), filepath.Join(b.Scratch, "hello")
 	if err := os.RemoveAll(cache); err != nil {
 		return nil, err
 	}
-	if err := os.CopyFS(cache, os.DirFS(b.std)); err != nil {
+	if err := os.CopyFS(cache, os.DirFS(b.std())); err != nil {
 		return nil, err
 	}
 	hello := "./hello/" + hellos[who]

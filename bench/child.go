@@ -17,6 +17,7 @@ const childArg = "child"
 var children = map[string]func(ctx context.Context, who, arg string) (numbers, error){
 	"request": requestChild,
 	"open":    openChild,
+	"build":   buildChild,
 }
 
 // inChild measures in a child process.

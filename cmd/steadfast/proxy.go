@@ -66,6 +66,7 @@ func (c *proxyCommand) run(ctx context.Context, ending func(), to streams) error
 	at := "http://" + reachable(listener.Addr())
 	_, _ = fmt.Fprintf(to.err, "steadfast proxy: listening on %s, forwarding to %s\n  ANTHROPIC_BASE_URL=%s\n  status: %s/-/status\n", at, config.Upstream, at, at)
 
+	proxy.RelaxGC()
 	served := make(chan error, 1)
 	go func() { served <- p.Serve(listener) }()
 	select {

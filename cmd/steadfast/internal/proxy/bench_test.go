@@ -186,6 +186,7 @@ func contend() error {
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo),
 	}
 	if kind == "ours" {
+		RelaxGC()
 		handler, err = New(Config{Upstream: api, Base: base, MaxConcurrent: 1 << 20, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 		if err != nil {
 			return err

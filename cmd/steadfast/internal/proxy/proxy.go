@@ -10,7 +10,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/steadfast-go/claude"
@@ -197,20 +196,3 @@ func shown(name string) string {
 	}
 	return name
 }
-
-// buffers are what bodies are copied with. A stream keeps its own for as long as it
-// is open, so they are small.
-type buffers struct{ pool sync.Pool }
-
-const bufferSize = 4 << 10
-
-// Get returns a buffer.
-func (b *buffers) Get() []byte {
-	if buf, ok := b.pool.Get().(*[bufferSize]byte); ok {
-		return buf[:]
-	}
-	return make([]byte, bufferSize)
-}
-
-// Put takes a buffer back.
-func (b *buffers) Put(buf []byte) { b.pool.Put((*[bufferSize]byte)(buf)) }
