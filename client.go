@@ -273,13 +273,17 @@ const streamedTokens = 4096
 
 // streams reports whether Create streams a request.
 func (c *Client) streams(r *Request, options []CallOption) bool {
-	cfg := c.config
-	for _, o := range options {
-		if o == nil || o.applyCall(&cfg) != nil {
-			return false // is reported when the call is prepared
+	mode := c.config.createMode
+	if len(options) > 0 {
+		own := c.config
+		for _, o := range options {
+			if o == nil || o.applyCall(&own) != nil {
+				return false // is reported when the call is prepared
+			}
 		}
+		mode = own.createMode
 	}
-	switch cfg.createMode {
+	switch mode {
 	case CreateUnary:
 		return false
 	case CreateStream:
