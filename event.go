@@ -94,6 +94,10 @@ func decodeEvent(name, data []byte, e *Event, scratch []byte) (_ []byte, err err
 	if len(name) == 5 && string(name) == "error" { // whatever it holds
 		return scratch, &streamFault{string(data)}
 	}
+	if len(name) == 4 && string(name) == "ping" { // whatever it holds: a proxy makes one of an event that broke off
+		*e = Event{Type: EventPing}
+		return scratch, nil
+	}
 	scratch, err = decodeDelta(data, e, scratch)
 	if err == nil {
 		return scratch, nil

@@ -217,8 +217,8 @@ func TestEventsThatMakeNoSenseAreAProtocolError(t *testing.T) {
 		"unopened block":   strings.Replace(whole, `"type":"content_block_delta","index":0`, `"type":"content_block_delta","index":5`, 1),
 		"opened twice":     strings.Replace(whole, "event: ping", "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\nevent: ping", 1),
 		"broken JSON":      strings.Replace(whole, `"text":"Good"}`, `"text":"Good"`, 1),
-		"no type":          strings.Replace(whole, `{"type": "ping"}`, `{}`, 1),
-		"no JSON":          strings.Replace(whole, `{"type": "ping"}`, `hello`, 1),
+		"no type":          strings.Replace(whole, "event: ping\ndata: {\"type\": \"ping\"}", "data: {}", 1),
+		"no JSON":          strings.Replace(whole, "event: ping\ndata: {\"type\": \"ping\"}", "data: hello", 1),
 		"two stops":        strings.Replace(whole, "event: message_delta", "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\nevent: message_delta", 1),
 		"an open block":    strings.Replace(whole, `{"type":"content_block_stop","index":0           }`, `{"type": "ping"}`, 1),
 		"no stop reason":   strings.Replace(whole, `"stop_reason":"end_turn"`, `"stop_reason":null`, 1),
@@ -227,6 +227,17 @@ func TestEventsThatMakeNoSenseAreAProtocolError(t *testing.T) {
 	} {
 		_, err := read(t, stream)
 		require.ErrorIs(t, err, claude.ErrProtocol, name)
+	}
+}
+
+func TestAnEventNamedPingIsOneWhateverItHolds(t *testing.T) {
+	whole := transcript(t, "text")
+	want, err := read(t, whole)
+	require.NoError(t, err)
+	for _, data := range []string{`{}`, `hello`, `{"type":"content_block_delta","index":0,"delta":{"type":"text_del`} {
+		got, err := read(t, strings.Replace(whole, `{"type": "ping"}`, data, 1))
+		require.NoError(t, err, data)
+		assert.Equal(t, want.Text(), got.Text())
 	}
 }
 
