@@ -96,8 +96,9 @@ func kindOf(class claude.Class) (status int, typ string) {
 		return http.StatusGatewayTimeout, typeTimeout
 	case claude.ErrOverloaded:
 		return statusOverloaded, typeOverloaded
+	default:
+		return http.StatusBadGateway, typeAPI
 	}
-	return http.StatusBadGateway, typeAPI
 }
 
 // explain says what an error is, what that means and what to do first.

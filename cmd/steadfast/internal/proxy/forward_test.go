@@ -102,15 +102,21 @@ func TestAStreamThatBreaksOffAfterItsContentEndsWithAnErrorEvent(t *testing.T) {
 }
 
 func TestTheGoClientGetsTheRightErrorOfABrokenStream(t *testing.T) {
-	s := try(t, nil, claudetest.Text("Good morning to you.").ResetAfter(claudetest.Events(4)))
-	client := s.goClient()
-	stream, err := client.Messages.Stream(t.Context(), claude.Request{Model: claude.ModelHaiku5_5, MaxTokens: 16, Messages: []claude.Message{claude.UserText("Hello")}})
-	require.NoError(t, err)
-	_, err = stream.Response()
-	api, ok := errors.AsType[*claude.APIError](err)
-	require.True(t, ok, err)
-	assert.Equal(t, typeAPI, api.Type)
-	assert.Contains(t, api.Message, "stream_truncated")
+	answer := claudetest.Text("Good morning to you.")
+	whole := try(t, nil, answer).post(streamed).body
+	for _, place := range []claudetest.Place{claudetest.Events(4), claudetest.Bytes(strings.LastIndex(whole, "text_delta"))} {
+		s := try(t, nil, answer.ResetAfter(place))
+		stream, err := s.goClient().Messages.Stream(t.Context(), claude.Request{Model: claude.ModelHaiku5_5, MaxTokens: 16, Messages: []claude.Message{claude.UserText("Hello")}})
+		require.NoError(t, err)
+		_, err = stream.Response()
+		api, ok := errors.AsType[*claude.APIError](err)
+		require.True(t, ok, err)
+		assert.Equal(t, typeAPI, api.Type)
+		assert.Contains(t, api.Message, "stream_truncated")
+		broken, ok := errors.AsType[*claude.StreamError](err)
+		require.True(t, ok, err)
+		assert.NotEmpty(t, broken.Partial.Text())
+	}
 }
 
 func TestAnswersOfTheAPIPassUntouched(t *testing.T) {

@@ -92,7 +92,7 @@ func (s *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Content-Type", "application/json")
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
-		_ = encoder.Encode(s.proxy.Status())
+		_ = encoder.Encode(s.proxy.Status()) //nolint:errchkjson // times of this century
 	case pageStyle, pageScript, pageIcon:
 		http.ServeFileFS(w, r, web, "web/"+strings.TrimPrefix(r.URL.Path, pageRoot))
 	case pageEvents:
