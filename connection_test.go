@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/steadfast-go/claude"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 // clientOf returns a client of a base URL that retries without waiting.
@@ -46,7 +47,7 @@ func create(t *testing.T, client *claude.Client) *claude.Response {
 func plays(t *testing.T, play func(c net.Conn, connection, request int) (answer, goOn bool)) (baseURL string, answered, connections *atomic.Int32) {
 	t.Helper()
 	answered, connections = new(atomic.Int32), new(atomic.Int32)
-	addr := listen(t, func(c net.Conn) {
+	addr := nettest.Listen(t, func(c net.Conn) {
 		connection := int(connections.Add(1))
 		r := bufio.NewReader(c)
 		for request := 1; readRequest(r); request++ {
@@ -100,7 +101,7 @@ func (d *deaf) wake() { d.once.Do(func() { close(d.awake) }) }
 func TestAKeptConnectionThatDiedUnnoticedCostsNothing(t *testing.T) {
 	gone := make(chan struct{}, 2)
 	var served atomic.Int32
-	addr := listen(t, func(c net.Conn) {
+	addr := nettest.Listen(t, func(c net.Conn) {
 		if !readRequest(bufio.NewReader(c)) {
 			return
 		}
@@ -262,7 +263,7 @@ func TestARequestThatMayHaveRunIsNotSentAgainBehindOurBack(t *testing.T) {
 func TestAConnectionThatComesTooLateDisturbsNobody(t *testing.T) {
 	// Two calls at once dial a connection each. The first to come carries both, by
 	// HTTP/2; the other still shakes hands while the requests wait for an answer.
-	cert, pem := trusted(t, "localhost")
+	cert, pem := nettest.Trusted(t, "localhost")
 	var requests, dialed atomic.Int32
 	dialing, both, shaking := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	base := tlsServer(t, cert, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -316,7 +317,7 @@ func TestAHandshakeThatNobodyWaitsForEnds(t *testing.T) {
 	// With a server that says nothing it must not last for ever: listen waits for
 	// its connections to end, and nobody closes them.
 	hears := make(chan struct{}, 1)
-	addr := listen(t, func(c net.Conn) {
+	addr := nettest.Listen(t, func(c net.Conn) {
 		_, _ = c.Read(make([]byte, 1024))
 		hears <- struct{}{}
 		ignore(c)
@@ -351,7 +352,7 @@ func (o *overTwo) note(r *http.Request) (request int) {
 }
 
 func TestOverHTTP2TheNextAttemptLeavesAConnectionThatAnotherCallHolds(t *testing.T) {
-	cert, pem := trusted(t, "localhost")
+	cert, pem := nettest.Trusted(t, "localhost")
 	var seen overTwo
 	script := within(t, hi.Times(3))
 	held, release := make(chan struct{}), make(chan struct{})
@@ -389,7 +390,7 @@ func TestOverHTTP2TheNextAttemptLeavesAConnectionThatAnotherCallHolds(t *testing
 }
 
 func TestAnHTTP2StreamThatBreaksOffInTheAnswer(t *testing.T) {
-	cert, pem := trusted(t, "localhost")
+	cert, pem := nettest.Trusted(t, "localhost")
 	var seen overTwo
 	base := tlsServer(t, cert, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen.note(r)
@@ -404,7 +405,7 @@ func TestAnHTTP2StreamThatBreaksOffInTheAnswer(t *testing.T) {
 }
 
 func TestAnHTTP2ServerThatWantsNewConnectionsLosesNoCall(t *testing.T) {
-	cert, pem := trusted(t, "localhost")
+	cert, pem := nettest.Trusted(t, "localhost")
 	var seen overTwo
 	const calls = 30
 	script := within(t, hi.Times(calls))
@@ -426,7 +427,7 @@ func TestAnHTTP2ServerThatWantsNewConnectionsLosesNoCall(t *testing.T) {
 }
 
 func TestHTTP2RequestsThatTheServerDidNotLookAt(t *testing.T) {
-	cert, pem := trusted(t, "localhost")
+	cert, pem := nettest.Trusted(t, "localhost")
 	for name, refuse := range map[string]func(f *frames, stream uint32) (goOn bool){
 		"refused stream": func(f *frames, stream uint32) bool {
 			f.reset(stream, refusedStream)
@@ -486,7 +487,7 @@ func TestHTTP2RequestsThatTheServerDidNotLookAt(t *testing.T) {
 }
 
 func TestHTTP2RequestsThatMayHaveRun(t *testing.T) {
-	cert, pem := trusted(t, "localhost")
+	cert, pem := nettest.Trusted(t, "localhost")
 	for name, end := range map[string]func(f *frames, stream uint32) (goOn bool){
 		"GOAWAY that counts it in, and the end": func(f *frames, stream uint32) bool {
 			f.goAway(stream, noError)

@@ -13,10 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/steadfast-go/claude"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 func TestTheConnectionBreaksBeforeTheRequestWasRead(t *testing.T) {
-	addr := listen(t, reset)
+	addr := nettest.Listen(t, reset)
 	network, call := failAt(t, "http://"+addr)
 	// The reset may arrive while we still connect, while we write, or later.
 	switch call.Class {
@@ -31,7 +32,7 @@ func TestTheConnectionBreaksBeforeTheRequestWasRead(t *testing.T) {
 }
 
 func TestTheConnectionBreaksWhileALongRequestIsSent(t *testing.T) {
-	addr := listen(t, func(c net.Conn) {
+	addr := nettest.Listen(t, func(c net.Conn) {
 		_, _ = c.Read(make([]byte, 1024))
 		reset(c)
 	})

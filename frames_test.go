@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 // HTTP/2 frames (RFC 9113, section 6) and error codes (section 7) used here.
@@ -47,7 +49,7 @@ func rude(t *testing.T, cert tls.Certificate, answer func(f *frames, stream uint
 	t.Helper()
 	requests = new(atomic.Int32)
 	var connections atomic.Int32
-	addr := listen(t, func(c net.Conn) {
+	addr := nettest.Listen(t, func(c net.Conn) {
 		secure := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2"}})
 		if _, err := io.ReadFull(secure, make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))); err != nil {
 			return

@@ -5,35 +5,27 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/steadfast-go/claude"
 	"github.com/steadfast-go/claude/claudetest"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 // What the tests share.
@@ -167,7 +159,7 @@ func readRequest(r *bufio.Reader) bool {
 // whole request from it.
 func asked(t *testing.T, answer func(net.Conn)) (baseURL string) {
 	t.Helper()
-	return "http://" + listen(t, func(c net.Conn) {
+	return "http://" + nettest.Listen(t, func(c net.Conn) {
 		if readRequest(bufio.NewReader(c)) {
 			answer(c)
 		}
@@ -245,98 +237,8 @@ func outcomeOf(network *claude.NetworkError, call *claude.CallError) outcome {
 	return outcome{call.Class, network.Stage, call.Processed, len(call.Attempts), network.Temporary, network.Timeout}
 }
 
-// listen accepts connections on loopback and hands them to serve.
-func listen(t *testing.T, serve func(net.Conn)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	serveOn(t, l, serve)
-	return l.Addr().String()
-}
-
-// serveOn hands the connections of a listener to serve until the test is over.
-func serveOn(t *testing.T, l net.Listener, serve func(net.Conn)) {
-	t.Helper()
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer conn.Close()
-				serve(conn)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		done := make(chan struct{})
-		go func() { wg.Wait(); close(done) }()
-		select {
-		case <-done:
-		case <-time.After(10 * time.Second):
-			t.Error("a connection was never closed")
-		}
-	})
-}
-
 // ignore reads what comes and says nothing.
 func ignore(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
-
-// An authority signs certificates, its own to begin with.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-// newAuthority makes one whose certificate signs itself.
-func newAuthority(t *testing.T, name string) authority {
-	t.Helper()
-	own := issue(t, authority{}, &x509.Certificate{
-		Subject: pkix.Name{CommonName: name, Organization: []string{"Company"}}, IsCA: true, KeyUsage: x509.KeyUsageCertSign,
-		NotBefore: time.Now().AddDate(-2, 0, 0), NotAfter: time.Now().AddDate(2, 0, 0),
-	})
-	return authority{own.Leaf, own.PrivateKey.(*ecdsa.PrivateKey)}
-}
-
-// pem is the authority's certificate as a file holds it.
-func (a authority) pem() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
-}
-
-// server issues a certificate for a host.
-func (a authority) server(t *testing.T, name string, from, to time.Time) tls.Certificate {
-	t.Helper()
-	return issue(t, a, &x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotBefore: from, NotAfter: to,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	})
-}
-
-// issue makes a certificate from a template; that of no authority signs itself.
-func issue(t *testing.T, by authority, template *x509.Certificate) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template.SerialNumber, template.BasicConstraintsValid = big.NewInt(time.Now().UnixNano()), true
-	if by.cert == nil {
-		by = authority{template, key}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, by.cert, &key.PublicKey, by.key)
-	require.NoError(t, err)
-	leaf, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-}
-
-// trusted returns a certificate for a host that is good now, and its authority's.
-func trusted(t *testing.T, name string) (cert tls.Certificate, pem []byte) {
-	t.Helper()
-	ca := newAuthority(t, "Test Root")
-	return ca.server(t, name, time.Now().Add(-time.Hour), time.Now().Add(time.Hour)), ca.pem()
-}
 
 // tlsServer serves HTTP/1.1 and HTTP/2 at https://localhost.
 func tlsServer(t *testing.T, cert tls.Certificate, handler http.Handler) string {

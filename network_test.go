@@ -2,11 +2,8 @@ package claude_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"io"
 	"net"
@@ -25,26 +22,17 @@ import (
 
 	"github.com/steadfast-go/claude"
 	"github.com/steadfast-go/claude/claudetest"
+	"github.com/steadfast-go/claude/internal/dnstest"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 // No test leaves this machine, whatever proxy its environment names.
 var _ = os.Setenv("NO_PROXY", "*")
 
-// nobody returns an address of a host where nobody listens.
-func nobody(t *testing.T, host string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		t.Skipf("cannot listen on %s: %v", host, err)
-	}
-	require.NoError(t, l.Close())
-	return l.Addr().String()
-}
-
 func TestNobodyListens(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		t.Run(host, func(t *testing.T) {
-			addr := nobody(t, host)
+			addr := nettest.NobodyAt(t, host)
 			network, call := failAt(t, "http://"+addr)
 			assert.Equal(t, outcome{claude.ErrConnect, claude.StageConnect, claude.NotSent, 3, true, false}, outcomeOf(network, call))
 			assert.Equal(t, addr, network.Addr)
@@ -54,7 +42,7 @@ func TestNobodyListens(t *testing.T) {
 }
 
 func TestTheWayIsBlockedInSilence(t *testing.T) {
-	addr := full(t)
+	addr := nettest.Full(t)
 	start := time.Now()
 	network, call := failAt(t, "http://"+addr, claude.WithTimeouts(claude.Timeouts{Dial: 50 * time.Millisecond}))
 	assert.Equal(t, outcome{claude.ErrConnect, claude.StageConnect, claude.NotSent, 3, true, true}, outcomeOf(network, call))
@@ -63,81 +51,21 @@ func TestTheWayIsBlockedInSilence(t *testing.T) {
 	assert.GreaterOrEqual(t, time.Since(start), 3*50*time.Millisecond)
 }
 
-// nameServer resolves names by a server on loopback. answer gives the code of a
-// look-up's answer and the addresses, or silence.
-func nameServer(t *testing.T, answer func() (code byte, addrs []string, silent bool)) *net.Resolver {
-	t.Helper()
-	server, err := net.ListenPacket("udp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		query := make([]byte, 512)
-		for {
-			n, from, err := server.ReadFrom(query)
-			if err != nil {
-				return
-			}
-			code, addrs, silent := answer()
-			end := 12 + bytes.IndexByte(query[12:n], 0) + 5 // header, name, type and class
-			if silent || end > n {
-				continue
-			}
-			if kind := query[end-3]; kind != 1 { // only A has addresses here
-				addrs = nil
-			}
-			reply := append([]byte(nil), query[:end]...)
-			copy(reply[2:], []byte{0x81, 0x80 | code, 0, 1, 0, byte(len(addrs)), 0, 0, 0, 0})
-			for _, a := range addrs {
-				reply = append(reply, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4) // the name again, A, IN, no TTL
-				reply = append(reply, net.ParseIP(a).To4()...)
-			}
-			_, _ = server.WriteTo(reply, from)
-		}
-	})
-	var mu sync.Mutex
-	var asking []net.Conn
-	t.Cleanup(func() {
-		server.Close()
-		wg.Wait()
-		mu.Lock()
-		defer mu.Unlock()
-		for _, c := range asking { // the resolver waits longer than the test
-			c.Close()
-		}
-	})
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		c, err := d.DialContext(ctx, "udp", server.LocalAddr().String())
-		if err == nil {
-			mu.Lock()
-			asking = append(asking, c)
-			mu.Unlock()
-		}
-		return c, err
-	}}
-}
-
 func TestLookUpsThatFail(t *testing.T) {
-	const (
-		noError      = 0
-		serverFailed = 2
-		noSuchName   = 3
-	)
 	for name, tc := range map[string]struct {
-		code   byte
-		silent bool
+		answer dnstest.Answer
 		want   outcome
 		says   string
 	}{
-		"the name does not exist":        {noSuchName, false, outcome{claude.ErrDNS, claude.StageDNS, claude.NotSent, 1, false, false}, "no such host"},
-		"it has no address":              {noError, false, outcome{claude.ErrDNS, claude.StageDNS, claude.NotSent, 1, false, false}, "no such host"},
-		"the name server is in trouble":  {serverFailed, false, outcome{claude.ErrDNS, claude.StageDNS, claude.NotSent, 3, true, false}, "misbehaving"},
-		"the name server does not speak": {0, true, outcome{claude.ErrDNS, claude.StageDNS, claude.NotSent, 3, true, true}, "Timeouts.Dial"},
+		"the name does not exist":        {dnstest.Answer{Code: dnstest.NoSuchName}, outcome{claude.ErrDNS, claude.StageDNS, claude.NotSent, 1, false, false}, "no such host"},
+		"it has no address":              {dnstest.Answer{}, outcome{claude.ErrDNS, claude.StageDNS, claude.NotSent, 1, false, false}, "no such host"},
+		"the name server is in trouble":  {dnstest.Answer{Code: dnstest.ServerFailed}, outcome{claude.ErrDNS, claude.StageDNS, claude.NotSent, 3, true, false}, "misbehaving"},
+		"the name server does not speak": {dnstest.Answer{Silent: true}, outcome{claude.ErrDNS, claude.StageDNS, claude.NotSent, 3, true, true}, "Timeouts.Dial"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			resolver := nameServer(t, func() (byte, []string, bool) { return tc.code, nil, tc.silent })
+			resolver := dnstest.NewResolver(t, func(dnstest.Question) dnstest.Answer { return tc.answer })
 			options := []claude.Option{claude.WithResolver(resolver)}
-			if tc.silent {
+			if tc.answer.Silent {
 				options = append(options, claude.WithTimeouts(claude.Timeouts{Dial: 50 * time.Millisecond}))
 			}
 			network, call := failAt(t, "https://api.claude.test", options...)
@@ -157,7 +85,7 @@ func TestALookUpThatSucceeds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, err := claude.New(claude.WithAPIKey(testKey), claude.WithBaseURL("http://api.claude.test:"+port), claude.WithPlainHTTP(), claude.WithMaxAttempts(1),
-				claude.WithResolver(nameServer(t, func() (byte, []string, bool) { return 0, addrs, false })))
+				claude.WithResolver(dnstest.NewResolver(t, func(dnstest.Question) dnstest.Answer { return dnstest.Addrs(addrs...) })))
 			require.NoError(t, err)
 			defer client.Close()
 			_, err = client.Messages.Create(t.Context(), hello)
@@ -165,8 +93,8 @@ func TestALookUpThatSucceeds(t *testing.T) {
 		})
 	}
 	t.Run("with nobody there", func(t *testing.T) {
-		_, port, _ := net.SplitHostPort(nobody(t, "127.0.0.1"))
-		network, call := failAt(t, "https://api.claude.test:"+port, claude.WithResolver(nameServer(t, func() (byte, []string, bool) { return 0, []string{"127.0.0.1"}, false })))
+		_, port, _ := net.SplitHostPort(nettest.Nobody(t))
+		network, call := failAt(t, "https://api.claude.test:"+port, claude.WithResolver(dnstest.NewResolver(t, func(dnstest.Question) dnstest.Answer { return dnstest.Addrs("127.0.0.1") })))
 		assert.Equal(t, outcome{claude.ErrConnect, claude.StageConnect, claude.NotSent, 3, true, false}, outcomeOf(network, call))
 		assert.Equal(t, "127.0.0.1:"+port, network.Addr, "the address that the name stands for")
 	})
@@ -202,7 +130,7 @@ func TestAProxyThatWillNotConnectUs(t *testing.T) {
 }
 
 func TestAProxyThatIsNotThere(t *testing.T) {
-	addr := nobody(t, "127.0.0.1")
+	addr := nettest.Nobody(t)
 	for _, scheme := range []string{"http", "https", "socks5"} {
 		network, call := failAt(t, "https://api.example.com", claude.WithProxy(scheme+"://me:"+proxyPassword+"@"+addr))
 		assert.Equal(t, outcome{claude.ErrProxy, claude.StageProxy, claude.NotSent, 3, true, false}, outcomeOf(network, call), scheme)
@@ -211,7 +139,7 @@ func TestAProxyThatIsNotThere(t *testing.T) {
 }
 
 func TestAProxyThatSaysNothing(t *testing.T) {
-	addr := listen(t, ignore)
+	addr := nettest.Listen(t, ignore)
 	for _, scheme := range []string{"http", "socks5"} {
 		network, call := failAt(t, "https://api.example.com", claude.WithProxy(scheme+"://me:"+proxyPassword+"@"+addr),
 			claude.WithTimeouts(claude.Timeouts{Dial: 50 * time.Millisecond, TLS: 50 * time.Millisecond}))
@@ -226,7 +154,7 @@ func TestAProxyThatHangsUp(t *testing.T) {
 		"with a FIN": func(net.Conn) {},
 		"with a RST": func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) },
 	} {
-		addr := listen(t, func(c net.Conn) {
+		addr := nettest.Listen(t, func(c net.Conn) {
 			_, _ = c.Read(make([]byte, 1024))
 			end(c)
 		})
@@ -253,7 +181,7 @@ func TestASocksProxyThatRefuses(t *testing.T) {
 		"the host is down":   {[]string{greets, welcome, "\x05\x04\x00\x01"}, 3, "host unreachable"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			addr := listen(t, func(c net.Conn) {
+			addr := nettest.Listen(t, func(c net.Conn) {
 				for _, answer := range tc.answers {
 					if _, err := c.Read(make([]byte, 512)); err != nil {
 						return
@@ -270,7 +198,7 @@ func TestASocksProxyThatRefuses(t *testing.T) {
 }
 
 func TestAProxyWithACertificateNobodyKnows(t *testing.T) {
-	cert, _ := trusted(t, "localhost")
+	cert, _ := nettest.Trusted(t, "localhost")
 	proxy, _ := strings.CutPrefix(tlsServer(t, cert, within(t)), "https://")
 	network, call := failAt(t, "https://api.example.com", claude.WithProxy("https://me:"+proxyPassword+"@"+proxy))
 	assert.Equal(t, outcome{claude.ErrProxy, claude.StageProxy, claude.NotSent, 1, false, false}, outcomeOf(network, call))
@@ -300,7 +228,7 @@ func TestAProxyGetsAPlainCallWhole(t *testing.T) {
 }
 
 func TestACallGoesThroughAProxy(t *testing.T) {
-	cert, pem := trusted(t, "api.example.com")
+	cert, pem := nettest.Trusted(t, "api.example.com")
 	_, port, _ := strings.Cut(strings.TrimPrefix(tlsServer(t, cert, within(t, hi.Times(4))), "https://"), ":")
 	origin := net.JoinHostPort("127.0.0.1", port)
 	tunnel := func(c net.Conn) {
@@ -325,7 +253,7 @@ func TestACallGoesThroughAProxy(t *testing.T) {
 		},
 	} {
 		t.Run(scheme, func(t *testing.T) {
-			addr := listen(t, func(c net.Conn) { greet(c); tunnel(c) })
+			addr := nettest.Listen(t, func(c net.Conn) { greet(c); tunnel(c) })
 			client, err := claude.New(claude.WithAPIKey(testKey), claude.WithBaseURL("https://api.example.com"), claude.WithProxy(scheme+"://"+addr),
 				claude.WithRootCAs(pem), claude.WithMaxAttempts(1))
 			require.NoError(t, err)
@@ -341,10 +269,8 @@ func TestACallGoesThroughAProxy(t *testing.T) {
 
 func TestTLSFailuresSayWhatIsWrongWithTheCertificate(t *testing.T) {
 	now := time.Now()
-	company := newAuthority(t, "Zscaler Test Root")
-	selfSigned := issue(t, authority{}, &x509.Certificate{
-		Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
-	})
+	company := nettest.NewAuthority(t, "Zscaler Test Root")
+	selfSigned := nettest.SelfSigned(t, "localhost")
 	const issuer = "CN=Zscaler Test Root,O=Company"
 	for name, tc := range map[string]struct {
 		cert    tls.Certificate
@@ -353,17 +279,17 @@ func TestTLSFailuresSayWhatIsWrongWithTheCertificate(t *testing.T) {
 		issuer  string
 		subject string
 	}{
-		"an authority nobody knows (P4)": {company.server(t, "localhost", now.Add(-time.Hour), now.Add(time.Hour)), false, "unknown authority", issuer, "CN=localhost"},
+		"an authority nobody knows (P4)": {company.Server(t, "localhost", now.Add(-time.Hour), now.Add(time.Hour)), false, "unknown authority", issuer, "CN=localhost"},
 		"self-signed":                    {selfSigned, false, "unknown authority", "CN=localhost", "CN=localhost"},
-		"the wrong name":                 {company.server(t, "elsewhere.example", now.Add(-time.Hour), now.Add(time.Hour)), true, "wrong name", issuer, "CN=elsewhere.example"},
-		"expired":                        {company.server(t, "localhost", now.Add(-48*time.Hour), now.Add(-24*time.Hour)), true, "expired", issuer, "CN=localhost"},
-		"not yet valid":                  {company.server(t, "localhost", now.Add(24*time.Hour), now.Add(48*time.Hour)), true, "not yet valid", issuer, "CN=localhost"},
+		"the wrong name":                 {company.Server(t, "elsewhere.example", now.Add(-time.Hour), now.Add(time.Hour)), true, "wrong name", issuer, "CN=elsewhere.example"},
+		"expired":                        {company.Server(t, "localhost", now.Add(-48*time.Hour), now.Add(-24*time.Hour)), true, "expired", issuer, "CN=localhost"},
+		"not yet valid":                  {company.Server(t, "localhost", now.Add(24*time.Hour), now.Add(48*time.Hour)), true, "not yet valid", issuer, "CN=localhost"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			script := within(t)
 			var options []claude.Option
 			if tc.trust {
-				options = append(options, claude.WithRootCAs(company.pem()))
+				options = append(options, claude.WithRootCAs(company.PEM()))
 			}
 			network, call := failAt(t, tlsServer(t, tc.cert, script), options...)
 			assert.Equal(t, outcome{claude.ErrTLS, claude.StageTLS, claude.NotSent, 1, false, false}, outcomeOf(network, call), "it will not get better")
@@ -405,9 +331,9 @@ func (c *thoughtful) Read(p []byte) (int, error) {
 }
 
 func TestTLSHandshakesThatFail(t *testing.T) {
-	cert, pem := trusted(t, "localhost")
+	cert, pem := nettest.Trusted(t, "localhost")
 	https := func(serve func(net.Conn)) string {
-		_, port, _ := net.SplitHostPort(listen(t, serve))
+		_, port, _ := net.SplitHostPort(nettest.Listen(t, serve))
 		return "https://localhost:" + port
 	}
 	// A server that will not have us; it reads on, so that its alert arrives.

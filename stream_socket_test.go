@@ -14,6 +14,7 @@ import (
 
 	"github.com/steadfast-go/claude"
 	"github.com/steadfast-go/claude/claudetest"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 // begins sends the header of an event stream over HTTP/2, and its first events.
@@ -26,7 +27,7 @@ func (f *frames) begins(stream uint32, events string) {
 func TestAStreamThatBreaksOnTheWireIsAnErrorWithWhatHadCome(t *testing.T) {
 	whole := transcript(t, "text")
 	half := whole[:strings.Index(whole, "event: content_block_stop")]
-	cert, certPEM := trusted(t, "localhost")
+	cert, certPEM := nettest.Trusted(t, "localhost")
 	overHTTP2 := func(answer func(f *frames, stream uint32) bool) func(*testing.T) (string, []claude.Option) {
 		return func(t *testing.T) (string, []claude.Option) {
 			base, _ := rude(t, cert, answer)
@@ -41,7 +42,7 @@ func TestAStreamThatBreaksOnTheWireIsAnErrorWithWhatHadCome(t *testing.T) {
 		"chunked cut":     played(claudetest.Text(fox).CutAfter(claudetest.Events(6))),
 		"ended too early": played(claudetest.Text(fox).EndAfter(claudetest.Events(6))),
 		"half-close": func(t *testing.T) (string, []claude.Option) {
-			return "http://" + listen(t, func(c net.Conn) {
+			return "http://" + nettest.Listen(t, func(c net.Conn) {
 				r, err := http.ReadRequest(bufio.NewReader(c))
 				if err != nil {
 					return
@@ -83,7 +84,7 @@ func TestAStreamThatBreaksOnTheWireIsAnErrorWithWhatHadCome(t *testing.T) {
 
 func TestAStreamUnderGOAWAYIsReadToItsEnd(t *testing.T) {
 	whole := transcript(t, "text")
-	cert, certPEM := trusted(t, "localhost")
+	cert, certPEM := nettest.Trusted(t, "localhost")
 	base, requests := rude(t, cert, func(f *frames, stream uint32) bool {
 		f.begins(stream, whole[:len(whole)/2])
 		f.goAway(stream, noError) // it is shutting down, and finishes what it has begun

@@ -13,6 +13,7 @@ import (
 
 	"github.com/steadfast-go/claude"
 	"github.com/steadfast-go/claude/diagnose"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 // configured makes the first two steps of a diagnosis, which send nothing.
@@ -294,12 +295,12 @@ func TestTheRestOfTheConfigurationIsChecked(t *testing.T) {
 }
 
 func TestVariablesAreShownWithoutTheirSecrets(t *testing.T) {
-	cert := newAuthority(t, "Company Root")
+	cert := nettest.NewAuthority(t, "Company Root")
 	_, s := configured(t, diagnose.Config{
 		Environ: set("ANTHROPIC_AUTH_TOKEN="+testToken, "HTTPS_PROXY=http://me:"+shortPassword+"@proxy:3128", "https_proxy=http://me:p%23q@[broken", "NO_PROXY=localhost,.example.com",
 			"SSL_CERT_FILE=/etc/corp.pem", "SSL_CERT_DIR=/etc/certs:/gone", "NODE_EXTRA_CA_CERTS=/etc/corp.pem", "GODEBUG=http2client=0",
 			"ANTHROPIC_CUSTOM_HEADERS=X-Team: blue\nX-Gateway-Key: "+testToken),
-		FS: files("etc/corp.pem", string(cert.pem()), "etc/certs/a.pem", "", "etc/os-release", "NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n"),
+		FS: files("etc/corp.pem", string(cert.PEM()), "etc/certs/a.pem", "", "etc/os-release", "NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n"),
 	})
 	assert.Contains(t, seen(s, "versions"), "Debian GNU/Linux 12")
 	assert.Contains(t, seen(s, "versions"), claude.Version)

@@ -12,10 +12,11 @@ import (
 	"github.com/steadfast-go/claude/claudetest"
 	"github.com/steadfast-go/claude/diagnose"
 	"github.com/steadfast-go/claude/internal/dnstest"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 func TestNobodyListens(t *testing.T) {
-	report := diagnosed(t, diagnose.Config{BaseURL: "https://" + nobody(t), APIKey: testKey})
+	report := diagnosed(t, diagnose.Config{BaseURL: "https://" + nettest.Nobody(t), APIKey: testKey})
 	s := step(t, report, "connect")
 	assert.Equal(t, claude.ErrConnect, s.Class)
 	assert.Contains(t, s.Finding, "refused")
@@ -40,7 +41,7 @@ func TestPacketsDisappear(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := tc.cfg
-			cfg.BaseURL, cfg.APIKey, cfg.Timeout = "https://"+full(t), testKey, 100*time.Millisecond
+			cfg.BaseURL, cfg.APIKey, cfg.Timeout = "https://"+nettest.Full(t), testKey, 100*time.Millisecond
 			report := diagnosed(t, cfg)
 			s := step(t, report, "connect")
 			assert.Equal(t, diagnose.SilentDrop, report.Verdict.Name)
@@ -55,7 +56,7 @@ func TestPacketsDisappear(t *testing.T) {
 
 func TestACloudThatDropsListsAllThatMayDropThere(t *testing.T) {
 	report := diagnosed(t, diagnose.Config{
-		BaseURL: "https://" + full(t), APIKey: testKey, Timeout: 100 * time.Millisecond,
+		BaseURL: "https://" + nettest.Full(t), APIKey: testKey, Timeout: 100 * time.Millisecond,
 		FS: files("sys/class/dmi/id/sys_vendor", "Amazon EC2\n"),
 	})
 	all := strings.Join(step(t, report, "connect").Actions, "\n")

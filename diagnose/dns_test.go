@@ -11,6 +11,7 @@ import (
 	"github.com/steadfast-go/claude"
 	"github.com/steadfast-go/claude/diagnose"
 	"github.com/steadfast-go/claude/internal/dnstest"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 func TestLookUpsThatFail(t *testing.T) {
@@ -128,7 +129,7 @@ func TestAnswersThatAreOdd(t *testing.T) {
 }
 
 func TestAHijackedNameIsBlamedForWhatFollows(t *testing.T) {
-	_, port, _ := strings.Cut(nobody(t), ":")
+	_, port, _ := strings.Cut(nettest.Nobody(t), ":")
 	report := diagnosed(t, diagnose.Config{
 		BaseURL: "https://api.anthropic.com:" + port, APIKey: testKey, Resolver: names(t, dnstest.Addrs("127.0.0.1")),
 		StatusURL: page(t, 200, "application/json", operational),

@@ -15,6 +15,7 @@ import (
 	"github.com/steadfast-go/claude"
 	"github.com/steadfast-go/claude/claudetest"
 	"github.com/steadfast-go/claude/diagnose"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 const models = "GET /v1/models"
@@ -192,7 +193,7 @@ func TestAKeptConnectionThatDiesIsToldFromABadServer(t *testing.T) {
 	target := strings.TrimPrefix(server.URL, "http://")
 	// Something on the way that resets a connection when a POST comes on it after
 	// something else.
-	address := listen(t, func(c net.Conn) {
+	address := nettest.Listen(t, func(c net.Conn) {
 		conns.Add(1)
 		up, err := net.Dial("tcp", target)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/steadfast-go/claude/claudetest"
 	"github.com/steadfast-go/claude/diagnose"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 // A network of four machines in a row, of which the last one swallows everything:
@@ -117,7 +118,7 @@ func TestAHostThatAnswersAfterAllIsSeen(t *testing.T) {
 	hops, err := diagnose.ProbePath(t.Context(), strings.TrimPrefix(server.URL, "http://"))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"1 127.0.0.1 reached"}, hops, "nothing lies between")
-	hops, err = diagnose.ProbePath(t.Context(), nobody(t))
+	hops, err = diagnose.ProbePath(t.Context(), nettest.Nobody(t))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"1 127.0.0.1 reached"}, hops, "a refusal is an answer")
 }

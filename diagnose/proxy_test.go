@@ -18,6 +18,7 @@ import (
 	"github.com/steadfast-go/claude"
 	"github.com/steadfast-go/claude/claudetest"
 	"github.com/steadfast-go/claude/diagnose"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 // withLogin is a proxy's URL with user and password.
@@ -108,9 +109,9 @@ func TestAProxyThatIsNotThere(t *testing.T) {
 		cause string
 		first string
 	}{
-		"proxy_refused":      {proxy: "http://me:" + shortPassword + "@" + nobody(t), cause: "Nothing listens at 127.0.0.1:"},
-		"proxy_in_container": {proxy: "http://" + nobody(t), cfg: diagnose.Config{FS: files(".dockerenv", "")}, cause: "Nothing listens", first: "In Docker, 127.0.0.1 is the container itself"},
-		"proxy_silent":       {proxy: "http://" + full(t), cause: "Nobody answers at 127.0.0.1:"},
+		"proxy_refused":      {proxy: "http://me:" + shortPassword + "@" + nettest.Nobody(t), cause: "Nothing listens at 127.0.0.1:"},
+		"proxy_in_container": {proxy: "http://" + nettest.Nobody(t), cfg: diagnose.Config{FS: files(".dockerenv", "")}, cause: "Nothing listens", first: "In Docker, 127.0.0.1 is the container itself"},
+		"proxy_silent":       {proxy: "http://" + nettest.Full(t), cause: "Nobody answers at 127.0.0.1:"},
 		"proxy_no_name":      {proxy: "http://proxy.claude.test:3128", cause: "The proxy's own name, proxy.claude.test, is not resolved"},
 		"proxy_not_tls":      {proxy: "https://" + strings.TrimPrefix(serve(t, nil), "http://"), cause: "says https://, but the proxy speaks plain http", first: "Write http:// in front"},
 		"proxy_socks4":       {proxy: "socks4://127.0.0.1:1", cause: "a kind that other programs know, and Go does not", first: "Give it as socks5://"},
@@ -143,7 +144,7 @@ func TestAProxyThatSaysNothing(t *testing.T) {
 	for _, scheme := range []string{"http", "socks5"} {
 		report := diagnosed(t, diagnose.Config{
 			BaseURL: "https://api.claude.test", APIKey: testKey, Resolver: noNames(t), Timeout: 100 * time.Millisecond,
-			Proxy: scheme + "://" + listen(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }),
+			Proxy: scheme + "://" + nettest.Listen(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }),
 		})
 		s := step(t, report, "proxy")
 		assert.Contains(t, s.Finding, "gives no answer to CONNECT", scheme)
@@ -171,7 +172,7 @@ func TestASocksProxy(t *testing.T) {
 		"HTTP asked of SOCKS": {[]string{"\x05\xff\x00\x00"}, "http", "proxy", "does not speak HTTP"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			address := listen(t, func(c net.Conn) {
+			address := nettest.Listen(t, func(c net.Conn) {
 				for _, answer := range tc.answers {
 					if _, err := c.Read(make([]byte, 512)); err != nil {
 						return
@@ -191,7 +192,7 @@ func TestASocksProxy(t *testing.T) {
 	t.Run("lets us through", func(t *testing.T) {
 		server := claudetest.NewTLSServer(t, claudetest.Unauthorized().On("GET /v1/models"))
 		target := strings.TrimPrefix(server.URL, "https://")
-		address := listen(t, func(c net.Conn) {
+		address := nettest.Listen(t, func(c net.Conn) {
 			for _, answer := range []string{greets, welcome, "\x05\x00\x00\x01\x7f\x00\x00\x01\x01\xbb"} {
 				if _, err := c.Read(make([]byte, 512)); err != nil {
 					return
@@ -352,7 +353,7 @@ func TestCurlAndTheProgramTakeDifferentWays(t *testing.T) {
 		first   string
 	}{
 		"curl_all_proxy": {[]string{"ALL_PROXY=http://127.0.0.1:1"}, "curl takes the proxy in ALL_PROXY, which Go does not read", "Set HTTPS_PROXY to the same proxy as ALL_PROXY"},
-		"curl_two_cases": {[]string{"HTTPS_PROXY=http://" + nobody(t), "https_proxy=http://127.0.0.1:1"}, "HTTPS_PROXY and https_proxy name different proxies", "Make HTTPS_PROXY and https_proxy say the same"},
+		"curl_two_cases": {[]string{"HTTPS_PROXY=http://" + nettest.Nobody(t), "https_proxy=http://127.0.0.1:1"}, "HTTPS_PROXY and https_proxy name different proxies", "Make HTTPS_PROXY and https_proxy say the same"},
 		"curl_no_proxy":  {[]string{"HTTPS_PROXY=http://127.0.0.1:1", "NO_PROXY=*.claude.test"}, "curl takes the proxy in HTTPS_PROXY, Go goes without one: the entry", "Set HTTPS_PROXY to the same proxy"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -366,7 +367,7 @@ func TestCurlAndTheProgramTakeDifferentWays(t *testing.T) {
 		})
 	}
 	t.Run("only capitals, for plain http", func(t *testing.T) {
-		report := diagnosed(t, diagnose.Config{BaseURL: "http://api.claude.test", PlainHTTP: true, APIKey: testKey, Environ: []string{"HTTP_PROXY=http://" + nobody(t)}, Resolver: noNames(t)})
+		report := diagnosed(t, diagnose.Config{BaseURL: "http://api.claude.test", PlainHTTP: true, APIKey: testKey, Environ: []string{"HTTP_PROXY=http://" + nettest.Nobody(t)}, Resolver: noNames(t)})
 		assert.Equal(t, diagnose.CurlWorks, report.Verdict.Name)
 		assert.Contains(t, report.CurlDiffers[0], "curl reads only http_proxy, in small letters")
 		assert.Contains(t, report.Verdict.First, "Unset HTTP_PROXY")

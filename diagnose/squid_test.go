@@ -19,6 +19,7 @@ import (
 
 	"github.com/steadfast-go/claude/claudetest"
 	"github.com/steadfast-go/claude/diagnose"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 // program returns the path of a program, or skips the test.
@@ -91,7 +92,7 @@ func write(t *testing.T, dir, name, text string) string {
 func squid(t *testing.T, path, settings string) (address string) {
 	t.Helper()
 	dir := scratch(t)
-	address = nobody(t)
+	address = nettest.Nobody(t)
 	settings = strings.NewReplacer("ADDRESS", address, "DIR", dir).Replace(settings)
 	if !strings.Contains(settings, "http_port") {
 		settings = "http_port " + address + "\n" + settings
@@ -168,9 +169,9 @@ func TestSquidLooksIntoTLS(t *testing.T) {
 	}
 	maker := program(t, "security_file_certgen")
 	server := claudetest.NewTLSServer(t, claudetest.Unauthorized().On("GET /v1/models"))
-	company := newAuthority(t, "Zscaler Root CA of a test")
+	company := nettest.NewAuthority(t, "Zscaler Root CA of a test")
 	dir := scratch(t)
-	ca := write(t, dir, "ca.pem", string(company.pem())+string(company.keyPEM(t)))
+	ca := write(t, dir, "ca.pem", string(company.PEM())+string(company.KeyPEM(t)))
 	origin := write(t, dir, "origin.pem", string(server.CertPEM))
 	store := filepath.Join(dir, "store")
 	out, err := exec.Command(maker, "-c", "-s", store, "-M", "4MB").CombinedOutput()
@@ -194,7 +195,7 @@ http_access allow all
 	assert.Contains(t, step(t, report, "tls").Finding, "Zscaler looks into TLS, and its authority is not trusted here")
 	golden(t, "squid_tls", report)
 
-	cfg.RootCAs = append(cfg.RootCAs, company.pem()...)
+	cfg.RootCAs = append(cfg.RootCAs, company.PEM()...)
 	report = diagnosed(t, cfg)
 	assert.True(t, report.Healthy, report)
 	assert.Contains(t, step(t, report, "tls").Finding, "Zscaler looks into TLS; its authority is trusted here")
@@ -215,7 +216,7 @@ func TestTinyproxy(t *testing.T) {
 		"tinyproxy":        {"BasicAuth me " + shortPassword + "\nConnectPort " + port + "\n", true, diagnose.Healthy},
 	} {
 		t.Run(name, func(t *testing.T) {
-			address := nobody(t)
+			address := nettest.Nobody(t)
 			host, own, err := net.SplitHostPort(address)
 			require.NoError(t, err)
 			dir := scratch(t)

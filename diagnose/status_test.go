@@ -9,6 +9,7 @@ import (
 	"github.com/steadfast-go/claude"
 	"github.com/steadfast-go/claude/claudetest"
 	"github.com/steadfast-go/claude/diagnose"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 const (
@@ -28,7 +29,7 @@ func TestTheStatusPage(t *testing.T) {
 		"status_operational": {page(t, 200, "application/json", operational), diagnose.StatusOK, "All Systems Operational"},
 		"status_incident":    {page(t, 200, "application/json", outage), diagnose.StatusWarning, "the provider reports trouble: Elevated errors on many models"},
 		"status_minor":       {page(t, 200, "application/json", minor), diagnose.StatusWarning, "the provider reports trouble: Minor Service Outage"},
-		"status_unreachable": {"http://" + nobody(t), diagnose.StatusSkipped, "is not reached: refused"},
+		"status_unreachable": {"http://" + nettest.Nobody(t), diagnose.StatusSkipped, "is not reached: refused"},
 		"status_html":        {page(t, 200, "text/html", "<html><title>Log in</title></html>"), diagnose.StatusSkipped, "answered with something else than its summary"},
 		"status_other_json":  {page(t, 200, "application/json", `{"hello":"world"}`), diagnose.StatusSkipped, "answered with something else than its summary"},
 		"status_503":         {page(t, 503, "text/html", "<html></html>"), diagnose.StatusSkipped, "answered 503, not its summary"},

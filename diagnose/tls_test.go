@@ -2,8 +2,6 @@ package diagnose_test
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/binary"
 	"io"
 	"log"
@@ -20,6 +18,7 @@ import (
 	"github.com/steadfast-go/claude/claudetest"
 	"github.com/steadfast-go/claude/diagnose"
 	"github.com/steadfast-go/claude/internal/dnstest"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 // tlsServer serves HTTP with a certificate, and returns its port.
@@ -36,16 +35,11 @@ func tlsServer(t *testing.T, cert tls.Certificate, handler http.HandlerFunc) str
 
 func TestCertificatesThatAreRefused(t *testing.T) {
 	now := time.Now()
-	company := newAuthority(t, "Zscaler Test Root")
-	unknown := newAuthority(t, "Private Root")
-	ownSigned := func(name string) tls.Certificate {
-		return issue(t, authority{}, &x509.Certificate{
-			Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
-		})
-	}
+	company := nettest.NewAuthority(t, "Zscaler Test Root")
+	unknown := nettest.NewAuthority(t, "Private Root")
 	roots := files("etc/ssl/cert.pem", "x")
-	good := func(a authority, name string) tls.Certificate {
-		return a.server(t, name, now.Add(-time.Hour), now.Add(time.Hour))
+	good := func(a nettest.Authority, name string) tls.Certificate {
+		return a.Server(t, name, now.Add(-time.Hour), now.Add(time.Hour))
 	}
 	for name, tc := range map[string]struct {
 		cert     tls.Certificate
@@ -75,11 +69,11 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 			name: diagnose.NoRoots, says: "this system has no certificates of authorities", cause: "A minimal container", first: "ca-certificates",
 		},
 		"tls_self_signed": {
-			cert: ownSigned("api.claude.test"), cfg: diagnose.Config{FS: roots},
+			cert: nettest.SelfSigned(t, "api.claude.test"), cfg: diagnose.Config{FS: roots},
 			name: "tls", says: "the certificate is signed by itself", cause: "a home-made certificate", first: "WithRootCAs",
 		},
 		"tls_self_signed_provider": {
-			cert: ownSigned("api.anthropic.com"), cfg: diagnose.Config{FS: roots}, provider: true,
+			cert: nettest.SelfSigned(t, "api.anthropic.com"), cfg: diagnose.Config{FS: roots}, provider: true,
 			name: diagnose.HijackedDNS, says: "the certificate is signed by itself", cause: "It is not the API's",
 		},
 		"tls_wrong_name": {
@@ -87,15 +81,15 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 			name: "tls", says: "the certificate is for another host: elsewhere.example", cause: "leads to another server", first: "Check the host name in ANTHROPIC_BASE_URL",
 		},
 		"tls_expired": {
-			cert: company.server(t, "api.claude.test", now.Add(-72*time.Hour), now.Add(-48*time.Hour)), trust: true, date: now,
+			cert: company.Server(t, "api.claude.test", now.Add(-72*time.Hour), now.Add(-48*time.Hour)), trust: true, date: now,
 			name: diagnose.CertificateOrClock, says: "the certificate is expired", cause: "this machine's clock agrees with the server's", first: "Have the certificate renewed",
 		},
 		"tls_clock_ahead": {
-			cert: company.server(t, "api.claude.test", now.Add(-72*time.Hour), now.Add(-48*time.Hour)), trust: true, date: now.Add(-60 * time.Hour),
+			cert: company.Server(t, "api.claude.test", now.Add(-72*time.Hour), now.Add(-48*time.Hour)), trust: true, date: now.Add(-60 * time.Hour),
 			name: diagnose.CertificateOrClock, says: "the certificate is expired", cause: "This machine's clock is wrong by 2 days", first: "Set the clock",
 		},
 		"tls_not_yet_valid": {
-			cert: company.server(t, "api.claude.test", now.Add(48*time.Hour), now.Add(72*time.Hour)), trust: true, date: now.Add(60 * time.Hour),
+			cert: company.Server(t, "api.claude.test", now.Add(48*time.Hour), now.Add(72*time.Hour)), trust: true, date: now.Add(60 * time.Hour),
 			name: diagnose.CertificateOrClock, says: "the certificate is not yet valid", cause: "This machine's clock is wrong by 2 days", first: "Set the clock",
 		},
 	} {
@@ -113,7 +107,7 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 				cfg.BaseURL = "https://api.anthropic.com:" + port
 			}
 			if tc.trust {
-				cfg.RootCAs = company.pem()
+				cfg.RootCAs = company.PEM()
 			}
 			report := diagnosed(t, cfg)
 			s := step(t, report, "tls")
@@ -212,7 +206,7 @@ func TestHandshakesThatAreCut(t *testing.T) {
 		"tls_alert":       {func(c net.Conn) { hello(c); refuse(c) }, "tls", "the handshake was refused", "do not agree on how to speak", "Check host and port"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, port, _ := strings.Cut(listen(t, tc.serve), ":")
+			_, port, _ := strings.Cut(nettest.Listen(t, tc.serve), ":")
 			report := diagnosed(t, diagnose.Config{
 				BaseURL: "https://api.claude.test:" + port, APIKey: testKey, Resolver: names(t, dnstest.Addrs("127.0.0.1")), Timeout: 300 * time.Millisecond,
 			})

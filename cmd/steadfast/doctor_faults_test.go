@@ -24,6 +24,7 @@ import (
 	"github.com/steadfast-go/claude/claudetest"
 	"github.com/steadfast-go/claude/diagnose"
 	"github.com/steadfast-go/claude/internal/dnstest"
+	"github.com/steadfast-go/claude/internal/nettest"
 )
 
 // Secrets of these tests. None of them is real.
@@ -167,15 +168,6 @@ func (m machine) page(contentType, body string) string {
 	})
 }
 
-// closed is an address on loopback where nobody listens.
-func (m machine) closed() string {
-	m.t.Helper()
-	l, err := new(net.ListenConfig).Listen(m.t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(m.t, err)
-	require.NoError(m.t, l.Close())
-	return l.Addr().String()
-}
-
 // goes runs the doctor on a way, by the command line, on a machine of which nothing
 // is known but what the way says.
 func (w way) goes(ctx context.Context, t *testing.T) seen {
@@ -261,13 +253,13 @@ func TestTheDoctorFindsEachFault(t *testing.T) {
 			return w
 		}, 1, []string{"FAIL  DNS", "no answer from the name server"}},
 		"dns-hijacked": {func(m machine) way {
-			_, port, _ := strings.Cut(m.closed(), ":")
+			_, port, _ := strings.Cut(nettest.Nobody(m.t), ":")
 			return m.byName("api.anthropic.com:"+port, dnstest.Addrs("127.0.0.1"))
 		}, 1, []string{"warn  DNS", "127.0.0.1 is this machine itself", "FAIL  TCP"}},
 
-		"tcp-refused": {func(m machine) way { return m.to("https://" + m.closed()) }, 1, []string{"FAIL  TCP", "refused"}},
+		"tcp-refused": {func(m machine) way { return m.to("https://" + nettest.Nobody(m.t)) }, 1, []string{"FAIL  TCP", "refused"}},
 		"tcp-dropped": {func(m machine) way {
-			w := m.to("https://" + full(m.t))
+			w := m.to("https://" + nettest.Full(m.t))
 			w.config.Timeout = 200 * time.Millisecond
 			return w
 		}, 1, []string{"FAIL  TCP", "the packets disappear without an answer"}},
@@ -278,7 +270,7 @@ func TestTheDoctorFindsEachFault(t *testing.T) {
 			return m.byProxy("", http.StatusForbidden, "", "<html><head><title>Blocked by policy</title></head></html>")
 		}, 1, []string{"FAIL  Proxy", "403", "Blocked by policy"}},
 		"proxy-refused": {func(m machine) way {
-			return m.to("https://api.claude.test").with("HTTPS_PROXY=http://" + login + m.closed())
+			return m.to("https://api.claude.test").with("HTTPS_PROXY=http://" + login + nettest.Nobody(m.t))
 		}, 1, []string{"FAIL  Proxy", "Nothing listens at 127.0.0.1:"}},
 		"proxy-intercepts": {func(m machine) way { return m.toProvider(claudetest.UnknownCA().Always()) }, 1, []string{"  ok  Proxy", "FAIL  TLS", "Zscaler looks into TLS"}},
 
@@ -338,7 +330,7 @@ func TestTheDoctorFindsEachFault(t *testing.T) {
 		"status-html": {func(m machine) way {
 			return m.toServer(wantsKey).status(m.page("text/html", "<html><title>Log in</title></html>"))
 		}, 0, []string{"skip  Status page", "something else than its summary"}},
-		"status-unreachable": {func(m machine) way { return m.toServer(wantsKey).status("http://" + m.closed()) }, 0, []string{"skip  Status page", "is not reached: refused"}},
+		"status-unreachable": {func(m machine) way { return m.toServer(wantsKey).status("http://" + nettest.Nobody(m.t)) }, 0, []string{"skip  Status page", "is not reached: refused"}},
 		"status-explains": {func(m machine) way {
 			return m.toServer(claudetest.Overloaded().On(models)).status(m.page("application/json", outage))
 		}, 1, []string{"FAIL  HTTP", "Elevated errors on many models", "Who can mend it: the provider"}},
@@ -374,7 +366,7 @@ func TestTheDoctorIsDoneWithinTwoSecondsWhereAllIsWell(t *testing.T) {
 func TestTheDoctorThatIsCutOffDoesNotSayThatAllIsWell(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	end()
-	s := machine{t}.to("https://"+machine{t}.closed()).goes(ctx, t)
+	s := machine{t}.to("https://"+nettest.Nobody(t)).goes(ctx, t)
 	assert.Equal(t, 1, s.code, s.stdout)
 	assert.NotContains(t, s.stdout, "All is well")
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package nettest
 
 import (
 	"net"
@@ -11,13 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// full returns an address on loopback where connections are neither accepted nor
-// refused, as behind a firewall that drops them: the queue of its listener is
-// full.
-func full(t *testing.T) string {
+// Full returns an address on loopback where connections are neither accepted nor
+// refused, as behind a firewall that drops them: the queue of its listener is full.
+// It skips the test where the system has no such queue.
+func Full(t testing.TB) string {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	l := listener(t)
 	t.Cleanup(func() { _ = l.Close() })
 	tcp, ok := l.(*net.TCPListener)
 	require.True(t, ok)
