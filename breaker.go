@@ -1,6 +1,7 @@
 package claude
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -50,22 +51,13 @@ type BreakerPolicy struct {
 }
 
 func (p BreakerPolicy) withDefaults() BreakerPolicy {
-	def := func(d *time.Duration, value time.Duration) {
-		if *d == 0 {
-			*d = value
-		}
-	}
-	def(&p.Window, time.Minute)
-	def(&p.OpenFor, 4*time.Second)
-	def(&p.OpenMax, max(30*time.Second, p.OpenFor))
-	def(&p.LongOutage, 2*time.Minute)
-	def(&p.ProbeLease, 120*time.Second)
-	if p.FailureShare == 0 {
-		p.FailureShare = 0.8
-	}
-	if p.Run == 0 {
-		p.Run = 30
-	}
+	p.Window = cmp.Or(p.Window, time.Minute)
+	p.FailureShare = cmp.Or(p.FailureShare, 0.8)
+	p.Run = cmp.Or(p.Run, 30)
+	p.OpenFor = cmp.Or(p.OpenFor, 4*time.Second)
+	p.OpenMax = cmp.Or(p.OpenMax, max(30*time.Second, p.OpenFor))
+	p.LongOutage = cmp.Or(p.LongOutage, 2*time.Minute)
+	p.ProbeLease = cmp.Or(p.ProbeLease, 120*time.Second)
 	return p
 }
 

@@ -1,6 +1,7 @@
 package claude
 
 import (
+	"cmp"
 	"math"
 	"sync"
 	"time"
@@ -34,12 +35,8 @@ type BudgetPolicy struct {
 }
 
 func (p BudgetPolicy) withDefaults() BudgetPolicy {
-	if p.Units == 0 {
-		p.Units = 100
-	}
-	if p.PerSecond == 0 {
-		p.PerSecond = 1
-	}
+	p.Units = cmp.Or(p.Units, 100)
+	p.PerSecond = cmp.Or(p.PerSecond, 1)
 	return p
 }
 

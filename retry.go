@@ -1,6 +1,7 @@
 package claude
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -37,22 +38,15 @@ type RetryPolicy struct {
 }
 
 func (p RetryPolicy) withDefaults() RetryPolicy {
-	if p.MaxAttempts == 0 {
-		p.MaxAttempts = 3
-	}
+	p.MaxAttempts = cmp.Or(p.MaxAttempts, 3)
 	if p.Off {
 		p.MaxAttempts, p.Gate.Off = 1, true
 	}
-	def := func(d *time.Duration, value time.Duration) {
-		if *d == 0 {
-			*d = value
-		}
-	}
-	def(&p.BaseDelay, 500*time.Millisecond)
-	def(&p.MaxDelay, 8*time.Second)
-	def(&p.OverloadBase, time.Second)
-	def(&p.OverloadMax, 30*time.Second)
-	def(&p.MaxRetryAfter, time.Minute)
+	p.BaseDelay = cmp.Or(p.BaseDelay, 500*time.Millisecond)
+	p.MaxDelay = cmp.Or(p.MaxDelay, 8*time.Second)
+	p.OverloadBase = cmp.Or(p.OverloadBase, time.Second)
+	p.OverloadMax = cmp.Or(p.OverloadMax, 30*time.Second)
+	p.MaxRetryAfter = cmp.Or(p.MaxRetryAfter, time.Minute)
 	p.Budget = p.Budget.withDefaults()
 	return p
 }
