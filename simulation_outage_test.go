@@ -291,16 +291,7 @@ func TestInSimulationRetriesCureRandomFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSimulation(1)
 			p := s.newProcess(s.fails(.2, tc.class, 500*time.Millisecond, 1500*time.Millisecond), RetryPolicy{}, BreakerPolicy{})
-			calls, succeeded := 0.0, 0.0
-			s.poisson(tc.rate, time.Duration(20000/tc.rate)*time.Second, func() {
-				calls++
-				p.call(func(ok bool, _ Reason) {
-					if ok {
-						succeeded++
-					}
-				})
-			})
-			s.run()
+			calls, succeeded := p.offered(tc.rate, 20000)
 			t.Logf("%.2f %% of %v calls succeed; %.3f attempts per call", 100*succeeded/calls, calls, p.attempts()/calls)
 			assert.GreaterOrEqual(t, succeeded/calls, tc.success, "too few calls succeed")
 			assert.LessOrEqual(t, p.attempts()/calls, 1.26, "too many attempts per call")

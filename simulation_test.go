@@ -156,6 +156,21 @@ func (p *simProcess) call(done simDone) {
 	c.admit()
 }
 
+// offered makes n calls on the average, at a rate a second, runs the simulation to its
+// end and says how many calls there were and how many succeeded.
+func (p *simProcess) offered(rate, n float64) (calls, succeeded float64) {
+	p.poisson(rate, time.Duration(n/rate)*time.Second, func() {
+		calls++
+		p.call(func(ok bool, _ Reason) {
+			if ok {
+				succeeded++
+			}
+		})
+	})
+	p.run()
+	return calls, succeeded
+}
+
 func (c *simCall) admit() {
 	c.patience = c.policy.MaxRetryAfter
 	c.passGate()
@@ -264,16 +279,7 @@ func TestInSimulationABudgetKeepsRetriesFromMultiplyingAnOutage(t *testing.T) {
 			s := newSimulation(1)
 			p := s.newProcess(s.fails(tc.fail, ErrGateway, 200*time.Millisecond, 200*time.Millisecond),
 				RetryPolicy{MaxAttempts: 4, Budget: tc.budget}, BreakerPolicy{Off: true})
-			calls, succeeded := 0.0, 0.0
-			s.poisson(tc.rate, time.Duration(6000/tc.rate)*time.Second, func() {
-				calls++
-				p.call(func(ok bool, _ Reason) {
-					if ok {
-						succeeded++
-					}
-				})
-			})
-			s.run()
+			calls, succeeded := p.offered(tc.rate, 6000)
 			load := p.attempts() / calls
 			t.Logf("of %v calls %.2f %% succeed; %.3f attempts per call", calls, 100*succeeded/calls, load)
 			assert.GreaterOrEqual(t, succeeded/calls, tc.success, "too few calls succeed")
