@@ -122,7 +122,7 @@ func (e *CircuitOpenError) Error() string {
 		s += ", last with " + string(e.Last)
 	}
 	if !e.RetryAt.IsZero() {
-		s += "; do not call again before " + e.RetryAt.UTC().Format(time.RFC3339)
+		s += "; do not call again before " + moment(e.RetryAt)
 	}
 	return s
 }
