@@ -82,19 +82,15 @@ func (c *scanCommand) show(w io.Writer, r *scan.Report) {
 	}
 	found := count(r.Keys(), "key") + " in " + count(len(r.Findings), "place")
 	fmt.Fprintf(&b, "%s (looked at %s)\n\n", p.Bad(found), seen)
-	anthropic := false
 	for _, f := range r.Findings {
-		anthropic = anthropic || strings.HasPrefix(f.Kind, "Anthropic")
 		at := fmt.Sprintf("%s:%d", f.File, f.Line)
 		if f.State == scan.Message {
 			at = "message of commit " + f.Commit[:min(12, len(f.Commit))]
 		}
 		fmt.Fprintf(&b, "%s: %s (%s, fingerprint %s)\n    %s\n", p.Strong(at), p.Bad(f.Key), f.Kind, f.Fingerprint, told(f))
 	}
-	b.WriteString("\n" + p.Faint("What to do:") + "\n")
-	for i, action := range actions(r, anthropic) {
-		fmt.Fprintf(&b, "  %s %s\n", p.Good(fmt.Sprintf("%d.", i+1)), action)
-	}
+	b.WriteString("\n")
+	p.Actions(&b, actions(r))
 	_, _ = io.WriteString(w, b.String())
 }
 
@@ -120,9 +116,10 @@ func told(f scan.Finding) string {
 }
 
 // actions says what to do, in order.
-func actions(r *scan.Report, anthropic bool) []string {
-	public, private := false, false
+func actions(r *scan.Report) []string {
+	anthropic, public, private := false, false, false
 	for _, f := range r.Findings {
+		anthropic = anthropic || strings.HasPrefix(f.Kind, "Anthropic")
 		switch f.State {
 		case scan.Committed, scan.Removed, scan.Message, scan.NoRepo:
 			public = true

@@ -66,20 +66,14 @@ func (c *Config) call(ctx context.Context, client *claude.Client, n *notes) (*cl
 	}
 	stream, err := client.Messages.Stream(ctx, c.Request)
 	if err != nil {
-		response := partial(err)
-		c.text(response.Text())
-		return response, err
+		return &claude.Response{}, err
 	}
 	defer func() { _ = stream.Close() }()
 	last := ""
 	for text, err := range stream.Text() {
 		if err != nil {
 			c.lineEnd(last)
-			response := stream.Partial()
-			if response == nil {
-				response = &claude.Response{}
-			}
-			return response, err
+			return stream.Partial(), err
 		}
 		n.clear()
 		if text != "" && !c.JSON {

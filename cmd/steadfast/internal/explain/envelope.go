@@ -28,12 +28,16 @@ var classOfCode = map[string]claude.Class{
 
 // envelope knows a text by the error object in it.
 func envelope(text string) (Answer, bool) {
-	for _, o := range objects(text) {
-		before, _, _ := strings.Cut(text, "{")
-		status := statusIn(before)
-		if status == 0 {
-			status = statusIn(text)
-		}
+	found := objects(text)
+	if len(found) == 0 {
+		return Answer{}, false
+	}
+	before, _, _ := strings.Cut(text, "{")
+	status := statusIn(before)
+	if status == 0 {
+		status = statusIn(text)
+	}
+	for _, o := range found {
 		if a, ok := errorObject(o, status, 0); ok {
 			return a, true
 		}
@@ -94,12 +98,10 @@ func errorObject(o map[string]any, status, depth int) (Answer, bool) {
 	if statusOf[typ] != 0 {
 		a.As = "the API's " + typ + ", status " + strconv.Itoa(status)
 	}
-	for i := range table { // a message that is known says more than the class
-		if r := &table[i]; r.class == e.Class() && !r.weak && r.matches(message) {
-			a.As = r.as
-			a.refine(r)
-			break
-		}
+	// A message that is known says more than the class.
+	if r := match(message, func(r *row) bool { return r.class == e.Class() && !r.weak }); r != nil {
+		a.As = r.as
+		a.refine(r)
 	}
 	return a, true
 }

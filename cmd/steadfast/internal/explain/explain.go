@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -69,6 +70,17 @@ func (a *Answer) refine(r *row) {
 	a.Advice.Actions = actions
 }
 
+// match returns the first row of the table that fits and that a text matches, nil for
+// none.
+func match(text string, fits func(*row) bool) *row {
+	for i := range table {
+		if r := &table[i]; fits(r) && r.matches(text) {
+			return r
+		}
+	}
+	return nil
+}
+
 // ownLine knows the errors of this module, which begin with operation and class.
 func ownLine(text string) (Answer, bool) {
 	m := ownError.FindStringSubmatch(text)
@@ -83,11 +95,8 @@ func ownLine(text string) (Answer, bool) {
 	if e := apiError(text); e != nil && e.Class() == class {
 		a.Advice = claude.Explain(e)
 	}
-	for i := range table {
-		if r := &table[i]; r.class == class && r.matches(text) {
-			a.refine(r)
-			break
-		}
+	if r := match(text, func(r *row) bool { return r.class == class }); r != nil {
+		a.refine(r)
 	}
 	return a, true
 }
@@ -112,10 +121,8 @@ func page(text string) (Answer, bool) {
 	if start == nil {
 		return Answer{}, false
 	}
-	for i := range table {
-		if r := &table[i]; r.page && r.matches(text) {
-			return r.answer(), true
-		}
+	if r := match(text, func(r *row) bool { return r.page }); r != nil {
+		return r.answer(), true
 	}
 	status := statusIn(text[:start[0]])
 	if status == 0 {
@@ -141,14 +148,9 @@ func check(status int, contentType, body string) error {
 	request := &http.Request{Method: http.MethodPost, URL: &url.URL{Scheme: "https", Host: "api.anthropic.com", Path: "/v1/messages"}}
 	return claude.CheckResponse(&http.Response{
 		StatusCode: status, Header: http.Header{"Content-Type": {contentType}}, Request: request,
-		Body: readCloser{strings.NewReader(body)},
+		Body: io.NopCloser(strings.NewReader(body)),
 	})
 }
-
-type readCloser struct{ *strings.Reader }
-
-// Close does nothing: there is nothing to give back.
-func (readCloser) Close() error { return nil }
 
 // first knows a text by the rows that say more than a status does.
 func first(text string) (Answer, bool) { return byTable(text, false) }
@@ -157,12 +159,11 @@ func first(text string) (Answer, bool) { return byTable(text, false) }
 func second(text string) (Answer, bool) { return byTable(text, true) }
 
 func byTable(text string, weak bool) (Answer, bool) {
-	for i := range table {
-		if r := &table[i]; r.weak == weak && !r.page && r.matches(text) {
-			a := r.answer()
-			a.Status = statusIn(text)
-			return a, true
-		}
+	r := match(text, func(r *row) bool { return r.weak == weak && !r.page })
+	if r == nil {
+		return Answer{}, false
 	}
-	return Answer{}, false
+	a := r.answer()
+	a.Status = statusIn(text)
+	return a, true
 }

@@ -138,7 +138,7 @@ func (c caller) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 // modify prepares an answer of the upstream for the caller.
 func (p *Proxy) modify(resp *http.Response) error {
 	x := exchangeOf(resp.Request.Context())
-	if x.failure != nil && !isAnswer(resp) {
+	if x.failure != nil && !isAnswer(resp.StatusCode, x.failure) {
 		return x.failure
 	}
 	x.firstByte = time.Since(x.start)
@@ -179,13 +179,9 @@ func (p *Proxy) modify(resp *http.Response) error {
 
 // isAnswer reports whether the answer of a failed call is one that a caller can do
 // something with, as opposed to one that broke off before any of it was handed on.
-func isAnswer(resp *http.Response) bool {
-	if resp.StatusCode >= 300 {
-		return true
-	}
-	failure := exchangeOf(resp.Request.Context()).failure
+func isAnswer(status int, failure error) bool {
 	_, ok := errors.AsType[*claude.APIError](failure) // an error inside a 200
-	return ok
+	return ok || status >= 300
 }
 
 func isEventStream(h http.Header) bool {

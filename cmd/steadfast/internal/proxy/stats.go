@@ -104,7 +104,6 @@ type stats struct {
 	firstByte latency
 	total     latency
 	failures  [maxFailures]RecentFailure
-	failed    int // failures ever noted
 }
 
 func newStats(now time.Time) *stats {
@@ -135,6 +134,10 @@ func (s *stats) end(x *exchange) {
 	case x.class == claude.ErrCanceled:
 		r.Canceled++
 	case x.class != "":
+		s.failures[r.Failed%maxFailures] = RecentFailure{
+			At: now, Op: shown(x.op), Model: shown(x.model), Status: x.status, Class: string(x.class), Attempts: x.attempts,
+			ElapsedMS: millis(x.total), RequestID: shown(x.requestID), Detail: x.detail,
+		}
 		r.Failed++
 	default:
 		r.Succeeded++
@@ -146,31 +149,23 @@ func (s *stats) end(x *exchange) {
 		s.firstByte.add(now, x.firstByte)
 		s.total.add(now, x.total)
 	}
-	if x.class == "" {
-		return
+	if x.class != "" {
+		s.classes[string(x.class)]++
 	}
-	s.classes[string(x.class)]++
-	if x.class == claude.ErrCanceled {
-		return
-	}
-	s.failures[s.failed%maxFailures] = RecentFailure{
-		At: now, Op: shown(x.op), Model: shown(x.model), Status: x.status, Class: string(x.class), Attempts: x.attempts,
-		ElapsedMS: millis(x.total), RequestID: shown(x.requestID), Detail: x.detail,
-	}
-	s.failed++
 }
 
 // snapshot fills in what was counted.
 func (s *stats) snapshot(now time.Time) Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	failed := s.requests.Failed
 	status := Status{
 		At: now, Started: s.started, Requests: s.requests,
 		Classes: maps.Clone(s.classes), Refused: maps.Clone(s.refused),
 		Latency:  Latency{WindowSeconds: int(latencyWindow.Seconds()), FirstByte: quantiles(&s.firstByte, now), Total: quantiles(&s.total, now)},
-		Failures: make([]RecentFailure, 0, min(s.failed, maxFailures)),
+		Failures: make([]RecentFailure, 0, min(failed, maxFailures)),
 	}
-	for i := s.failed - 1; i >= max(0, s.failed-maxFailures); i-- {
+	for i := failed - 1; i >= max(0, failed-maxFailures); i-- {
 		status.Failures = append(status.Failures, s.failures[i%maxFailures])
 	}
 	return status

@@ -84,7 +84,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &scanner{dir: path, pathspec: ".", allow: map[string]bool{}, history: map[place]Finding{}}
+	s := &scanner{dir: path, pathspec: ".", allow: map[string]bool{}, allowed: map[string]bool{}, history: map[place]Finding{}}
 	if !info.IsDir() {
 		s.dir, s.pathspec = filepath.Dir(path), ":(literal)"+filepath.Base(path)
 	}
@@ -153,9 +153,6 @@ func (s *scanner) look(line []byte) []match {
 	}
 	return slices.DeleteFunc(matches(line), func(m match) bool {
 		if s.allow[m.fingerprint] {
-			if s.allowed == nil {
-				s.allowed = map[string]bool{}
-			}
 			s.allowed[m.fingerprint] = true
 			return true
 		}
@@ -163,9 +160,15 @@ func (s *scanner) look(line []byte) []match {
 	})
 }
 
+// at is what is found where a match stands.
+func (m match) at(state State, file string, line int) Finding {
+	return Finding{Kind: m.kind, Key: m.shown, Fingerprint: m.fingerprint, State: state, File: file, Line: line}
+}
+
 func (s *scanner) historyLine(commit, date, file string, number int, line []byte) {
 	for _, m := range s.look(line) {
-		f := Finding{m.kind, m.shown, m.fingerprint, Removed, file, number, commit, date}
+		f := m.at(Removed, file, number)
+		f.Commit, f.Date = commit, date
 		if file == "" {
 			f.State = Message
 		}
@@ -175,7 +178,7 @@ func (s *scanner) historyLine(commit, date, file string, number int, line []byte
 
 func (s *scanner) stagedLine(_, _, file string, number int, line []byte) {
 	for _, m := range s.look(line) {
-		s.report.Findings = append(s.report.Findings, Finding{Kind: m.kind, Key: m.shown, Fingerprint: m.fingerprint, State: Staged, File: file, Line: number})
+		s.report.Findings = append(s.report.Findings, m.at(Staged, file, number))
 	}
 }
 
@@ -225,7 +228,7 @@ func (s *scanner) file(name string) {
 	shown := s.relative(name)
 	err = eachLine(bufio.NewReader(r), func(number int, line []byte, _ bool) {
 		for _, m := range s.look(line) {
-			s.tree = append(s.tree, Finding{Kind: m.kind, Key: m.shown, Fingerprint: m.fingerprint, File: shown, Line: number})
+			s.tree = append(s.tree, m.at("", shown, number)) // combine gives it its state
 		}
 	})
 	if err != nil {

@@ -66,12 +66,7 @@ func (p Painter) Advice(w io.Writer, a claude.Advice) {
 	for _, cause := range a.Causes {
 		b.WriteString("  - " + cause + "\n")
 	}
-	if len(a.Actions) > 0 {
-		b.WriteString(p.Faint("What to do:") + "\n")
-	}
-	for i, action := range a.Actions {
-		fmt.Fprintf(&b, "  %s %s\n", p.Good(fmt.Sprintf("%d.", i+1)), action)
-	}
+	p.Actions(&b, a.Actions)
 	fmt.Fprintf(&b, "%s %s\n", p.Faint("Try again:"), a.Retry)
 	if !a.RetryAt.IsZero() {
 		fmt.Fprintf(&b, "%s %s\n", p.Faint("Not before:"), a.RetryAt.UTC().Format(time.RFC3339))
@@ -80,6 +75,16 @@ func (p Painter) Advice(w io.Writer, a claude.Advice) {
 		fmt.Fprintf(&b, "%s %s\n", p.Faint("Read on:"), a.DocURL)
 	}
 	_, _ = io.WriteString(w, b.String())
+}
+
+// Actions writes what to do, in order; nothing for nothing.
+func (p Painter) Actions(w io.Writer, actions []string) {
+	if len(actions) > 0 {
+		_, _ = io.WriteString(w, p.Faint("What to do:")+"\n")
+	}
+	for i, action := range actions {
+		_, _ = fmt.Fprintf(w, "  %s %s\n", p.Good(fmt.Sprintf("%d.", i+1)), action)
+	}
 }
 
 // AdviceJSON is an Advice in JSON.
