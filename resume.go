@@ -146,12 +146,9 @@ func (s *Stream) resume(err error) bool {
 			return false
 		}
 	}
-	ctx, cancel := context.WithCancel(s.ctx)
-	if total := c.timeouts.Total; total > 0 {
-		ctx, cancel = context.WithDeadline(s.ctx, s.info.start.Add(total))
-	}
+	ctx, cancel := s.span(c.timeouts.Total)
 	s.mu.Lock()
-	s.stopAgain = cancel
+	s.stopAgain = append(s.stopAgain, cancel)
 	s.mu.Unlock()
 	s.release()
 	s.resumes--
@@ -164,21 +161,27 @@ func (s *Stream) resume(err error) bool {
 		s.after = err // is told with what had come
 		return false
 	}
-	c.streamDone(&s.info, s.ownUsage(), &CallError{
-		Op: s.op(), Class: broken.class, Reason: ReasonFinal, Target: c.info.Target, RequestID: s.info.requestID,
-		Processed: Ran, Attempts: s.info.attempts, Trail: c.trail, Elapsed: time.Since(s.info.start), Err: broken,
-	})
-	return s.join(next, broken, c)
+	return s.join(next, broken)
 }
 
-// join makes the stream go on with another.
-func (s *Stream) join(next *Stream, broken *StreamError, old *call) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		_ = next.Close()
-		return false
+// span is the context of a continuation: the caller's, within what Total leaves, if it
+// limits anything.
+func (s *Stream) span(total time.Duration) (context.Context, context.CancelFunc) {
+	if total > 0 {
+		return context.WithDeadline(s.ctx, s.info.start.Add(total))
 	}
+	return context.WithCancel(s.ctx)
+}
+
+// join makes the stream go on with another, and tells the end of the call so far.
+func (s *Stream) join(next *Stream, broken *StreamError) bool {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		_ = next.Close()
+		return false // finish tells of this one
+	}
+	old, info, usage, failure := s.call, s.own(), s.ownUsage(), s.callError(broken)
 	s.seam = s.events.acc.splice(!prefills(old.request))
 	s.base = broken.Partial.Usage // those before included
 	s.resumed++
@@ -199,6 +202,8 @@ func (s *Stream) join(next *Stream, broken *StreamError, old *call) bool {
 		s.call.unwatch() // it watches a Stream that nobody was given
 		s.call.unwatch = nil
 	}
+	s.mu.Unlock()
+	old.streamDone(&info, usage, failure)
 	return true
 }
 

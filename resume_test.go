@@ -172,6 +172,59 @@ func TestAStreamGoesOnNoOftenerThanAllowedAndNeverWithTools(t *testing.T) {
 	require.ErrorIs(t, err, claude.ErrConfig)
 }
 
+func TestEveryCallOfAStreamThatGoesOnIsToldOnce(t *testing.T) {
+	cut := claudetest.Text(fox).CutAfter(claudetest.Events(6))
+	type told struct {
+		id       uint64
+		class    claude.Class
+		attempts int
+	}
+	for name, tc := range map[string]struct {
+		steps []claudetest.Step
+		close bool // when the continuation has begun
+		want  []claude.Class
+	}{
+		"broken to the end":         {steps: []claudetest.Step{cut, cut, cut}, want: []claude.Class{claude.ErrStreamTruncated, claude.ErrStreamTruncated, claude.ErrStreamTruncated}},
+		"closed as it would go on":  {steps: []claudetest.Step{cut, cut}, close: true, want: []claude.Class{claude.ErrCanceled, claude.ErrCanceled}},
+		"whole at the second":       {steps: []claudetest.Step{cut, claudetest.Text(fox)}, want: []claude.Class{claude.ErrStreamTruncated, ""}},
+		"a continuation that fails": {steps: []claudetest.Step{cut, claudetest.Unauthorized()}, want: []claude.Class{claude.ErrAuthentication, claude.ErrStreamTruncated}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var done []told
+				var stream *claude.Stream
+				client, _ := newClient(t, []claude.Option{claude.WithObserver(claude.Observer{
+					AttemptDone: func(_ context.Context, c claude.CallInfo, _ claude.Attempt) {
+						if tc.close && c.ID == 2 {
+							assert.NoError(t, stream.Close())
+						}
+					},
+					CallDone: func(ctx context.Context, c claude.CallInfo, r claude.CallResult) {
+						if !tc.close {
+							assert.NoError(t, ctx.Err(), "the context is alive in the hook")
+						}
+						done = append(done, told{c.ID, r.Class, len(r.Attempts)})
+					},
+				})}, tc.steps...)
+				var err error
+				stream, err = client.Messages.Stream(t.Context(), hello, claude.WithResume(2))
+				require.NoError(t, err)
+				for range stream.Events() {
+				}
+				calls := map[uint64]bool{}
+				var classes []claude.Class
+				for _, d := range done {
+					assert.False(t, calls[d.id], "call %d is told twice: %v", d.id, done)
+					calls[d.id] = true
+					assert.Equal(t, 1, d.attempts, "those of the call alone: %v", done)
+					classes = append(classes, d.class)
+				}
+				assert.Equal(t, tc.want, classes)
+			})
+		})
+	}
+}
+
 func TestAForgottenStreamIsReported(t *testing.T) {
 	leaked := make(chan string, 1)
 	server := claudetest.NewServer(t, claudetest.Text(fox).StallAfter(claudetest.Events(6), claudetest.Forever))

@@ -54,7 +54,7 @@ type Stream struct {
 	base      Usage                                           // of the attempts before it
 	inherited int                                             // how many attempts those are
 
-	stopAgain context.CancelFunc // ends a continuation; guarded by mu
+	stopAgain []context.CancelFunc // end the continuations; guarded by mu
 
 	mu     sync.Mutex // guards what follows, and events' accumulator
 	used   bool
@@ -198,6 +198,13 @@ func (s *Stream) partial() *Response {
 	return r
 }
 
+// own is what is known of the last call, without those it continues.
+func (s *Stream) own() streamInfo {
+	info := s.info
+	info.attempts = info.attempts[s.inherited:]
+	return info
+}
+
 // ownUsage is what the last attempt came to, without those it continues.
 func (s *Stream) ownUsage() *Usage {
 	r := s.events.acc.response()
@@ -233,9 +240,7 @@ func (s *Stream) Close() error {
 	s.closed = true
 	idle := !s.used
 	s.used = true
-	if s.stopAgain != nil {
-		s.stopAgain()
-	}
+	s.endAgain()
 	s.mu.Unlock()
 	if idle {
 		s.leave() // nobody reads
@@ -243,6 +248,13 @@ func (s *Stream) Close() error {
 	}
 	s.release()
 	return nil
+}
+
+// endAgain ends the continuations there were. The lock is held.
+func (s *Stream) endAgain() {
+	for _, stop := range s.stopAgain {
+		stop()
+	}
 }
 
 // take claims the stream for a reader.
@@ -419,10 +431,12 @@ func (s *Stream) finish(err error) error {
 	}
 	s.mu.Unlock()
 	if s.call != nil {
-		own := s.info
-		own.attempts = own.attempts[s.inherited:]
+		own := s.own()
 		s.call.streamDone(&own, s.ownUsage(), s.err)
 	}
+	s.mu.Lock()
+	s.endAgain() // after the hooks, which are given its context
+	s.mu.Unlock()
 	return s.failure()
 }
 
@@ -453,10 +467,17 @@ func (s *Stream) failed(err, caller error, limit *timeoutError) *CallError {
 	if s.after != nil {
 		e.Err = fmt.Errorf("%w, and going on failed: %w", e.Err, s.after)
 	}
+	if s.call != nil {
+		e.request = s.call.request
+	}
+	return s.callError(e)
+}
+
+// callError is the call's error for what became of the stream. The lock is held.
+func (s *Stream) callError(e *StreamError) *CallError {
 	call := &CallError{Op: s.op(), Class: e.class, Reason: ReasonFinal, RequestID: redact.Line(s.info.requestID, maxShownMessage), Processed: Ran, Attempts: s.info.attempts, Elapsed: time.Since(s.info.start), Err: e}
 	if c := s.call; c != nil {
 		call.Target, call.Trail = c.info.Target, c.trail
-		e.request = c.request
 	}
 	return call
 }
