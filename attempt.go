@@ -374,13 +374,12 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool
 	}()
 	req, err := t.newRequest(ctx, c, a, fresh, &out)
 	if err != nil {
-		judged = true
 		out.class, out.err, out.processed = ErrConfig, err, NotSent
 		if ctxErr := ctx.Err(); ctxErr != nil {
 			out.verdict = callerEnded(&observation{caller: ctxErr})
 		}
 		out.record.Stage = StageConfig
-		t.finish(&out)
+		out.finish()
 		return out
 	}
 	resp, err := t.send(req, fresh)
@@ -449,12 +448,12 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool
 		resp.Body = body
 		a.arm("StreamIdle", 0)
 	}
-	t.finish(&out)
+	out.finish()
 	return out
 }
 
 // finish completes the record from the verdict.
-func (t *Transport) finish(out *outcome) {
+func (out *outcome) finish() {
 	r := &out.record
 	r.Elapsed = time.Since(r.Start)
 	r.Class, r.Err, r.Processed = out.class, out.err, out.processed
@@ -607,7 +606,7 @@ func (a *attemptState) readAnswer(o *observation, c *call, resp *http.Response) 
 		a.readTyped(o, resp)
 	case o.status >= 300:
 		o.peek(resp)
-	case c.whole && isWhole(o.header):
+	case c.check != nil && isWhole(o.header):
 		a.readRaw(o, resp)
 	}
 }

@@ -29,8 +29,7 @@ type call struct {
 	close      bool                             // as in http.Request
 	trailer    http.Header                      // as in http.Request
 	raw        bool                             // the answer goes to a raw caller
-	whole      bool                             // a raw call whose answer is read before it is handed over
-	check      func(body string) error          // says what is wrong with a raw call's answer
+	check      func(body string) error          // says what is wrong with a raw call's answer, which is then read before it is handed over; may be nil
 	decode     func(c *call, body string) error // reads a typed call's answer into result
 	result     any                              // what decode made
 	credential Credential
@@ -40,7 +39,8 @@ type call struct {
 	timeouts   Timeouts
 	observer   *Observer
 	logging    *traffic
-	onceOnly   bool // the body cannot be sent again
+	onceOnly   bool // nothing may be sent again
+	makes      bool // something that stays, so that nothing may once it may have run, whatever x-should-retry says: who writes that does not know what runs
 	streamed   streamMode
 	request    *Request        // of a typed call that is streamed
 	ctx        context.Context //nolint:containedctx // of a stream, which goes on after the call that opened it
@@ -170,6 +170,9 @@ func (t *Transport) attempts(ctx, callCtx context.Context, c *call) (out outcome
 			r.fresh = r.fresh || !errors.Is(out.err, errReplayed)
 		}
 		attempts = append(attempts, out.record)
+		if c.makes && out.class != "" && (out.processed == Ambiguous || out.processed == Ran) {
+			c.onceOnly = true
+		}
 		c.report(ctx, pass, &out, &r)
 		if out.class == "" {
 			return out, attempts, nil

@@ -475,17 +475,7 @@ func (c *Client) validate(ctx context.Context, op string, request *Request, cfg 
 	if betas == nil {
 		betas = []string{}
 	}
-	var refused []Problem
-	for _, p := range check(request, cfg.version, betas) {
-		switch {
-		case refuses(p, cfg.validation):
-			refused = append(refused, p)
-		case c.observer.Warning != nil:
-			c.observer.Warning(ctx, Warning{Op: op, Message: p.String(), Problem: &p})
-		}
-	}
-	if refused != nil {
-		return &ValidationError{Problems: refused}
-	}
-	return nil
+	return c.observer.sift(ctx, op, check(request, cfg.version, betas), func(p Problem) bool {
+		return refuses(p, cfg.validation)
+	})
 }

@@ -265,7 +265,7 @@ func judgeHeader(o *observation) verdict {
 	switch {
 	case kind == "text/html" && first(o.header, "Request-Id") == "":
 		return fail(unexpected(o, "an HTML page in place of an answer"))
-	case o.call.whole && strings.HasPrefix(kind, "text/") && kind != "text/event-stream":
+	case o.call.check != nil && strings.HasPrefix(kind, "text/") && kind != "text/event-stream":
 		return fail(unexpected(o, "an answer of the wrong content type"))
 	}
 	return verdict{}

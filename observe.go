@@ -3,6 +3,7 @@ package claude
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -84,47 +85,56 @@ func joinTwo(a, b Observer) Observer {
 	} else if g != nil {
 		j.CallStart = func(ctx context.Context, c CallInfo) context.Context { return g(f(ctx, c), c) }
 	}
-	if f, g := a.CallDone, b.CallDone; f == nil {
-		j.CallDone = g
-	} else if g != nil {
-		j.CallDone = func(ctx context.Context, c CallInfo, r CallResult) { f(ctx, c, r); g(ctx, c, r) }
-	}
 	if f, g := a.AttemptStart, b.AttemptStart; f == nil {
 		j.AttemptStart = g
 	} else if g != nil {
 		j.AttemptStart = func(ctx context.Context, c CallInfo, n int) context.Context { return g(f(ctx, c, n), c, n) }
 	}
-	if f, g := a.AttemptDone, b.AttemptDone; f == nil {
-		j.AttemptDone = g
-	} else if g != nil {
-		j.AttemptDone = func(ctx context.Context, c CallInfo, at Attempt) { f(ctx, c, at); g(ctx, c, at) }
-	}
-	if f, g := a.Wait, b.Wait; f == nil {
-		j.Wait = g
-	} else if g != nil {
-		j.Wait = func(ctx context.Context, c CallInfo, w Wait) { f(ctx, c, w); g(ctx, c, w) }
-	}
-	if f, g := a.Decision, b.Decision; f == nil {
-		j.Decision = g
-	} else if g != nil {
-		j.Decision = func(ctx context.Context, c CallInfo, d Decision) { f(ctx, c, d); g(ctx, c, d) }
-	}
-	if f, g := a.StateChange, b.StateChange; f == nil {
-		j.StateChange = g
-	} else if g != nil {
-		j.StateChange = func(ctx context.Context, s StateChange) { f(ctx, s); g(ctx, s) }
-	}
-	if f, g := a.Warning, b.Warning; f == nil {
-		j.Warning = g
-	} else if g != nil {
-		j.Warning = func(ctx context.Context, w Warning) { f(ctx, w); g(ctx, w) }
-	}
-	if f, g := a.StreamLeaked, b.StreamLeaked; f == nil {
-		j.StreamLeaked = g
-	} else if g != nil {
-		j.StreamLeaked = func(ctx context.Context, c CallInfo, at string) { f(ctx, c, at); g(ctx, c, at) }
-	}
+	j.CallDone = bothOfCall(a.CallDone, b.CallDone)
+	j.AttemptDone = bothOfCall(a.AttemptDone, b.AttemptDone)
+	j.Wait = bothOfCall(a.Wait, b.Wait)
+	j.Decision = bothOfCall(a.Decision, b.Decision)
+	j.StreamLeaked = bothOfCall(a.StreamLeaked, b.StreamLeaked)
+	j.StateChange = both(a.StateChange, b.StateChange)
+	j.Warning = both(a.Warning, b.Warning)
 	return j
+}
+
+func both[T any](f, g func(context.Context, T)) func(context.Context, T) {
+	switch {
+	case f == nil:
+		return g
+	case g == nil:
+		return f
+	}
+	return func(ctx context.Context, x T) { f(ctx, x); g(ctx, x) }
+}
+
+func bothOfCall[T any](f, g func(context.Context, CallInfo, T)) func(context.Context, CallInfo, T) {
+	switch {
+	case f == nil:
+		return g
+	case g == nil:
+		return f
+	}
+	return func(ctx context.Context, c CallInfo, x T) { f(ctx, c, x); g(ctx, c, x) }
+}
+
+// sift refuses the problems of a request that are to be refused, and warns of the rest.
+func (o *Observer) sift(ctx context.Context, op string, problems []Problem, refuses func(Problem) bool) error {
+	var refused []Problem
+	for _, p := range problems {
+		switch {
+		case refuses(p):
+			refused = append(refused, p)
+		case o.Warning != nil:
+			o.Warning(ctx, Warning{Op: op, Message: p.String(), Problem: &p})
+		}
+	}
+	if refused != nil {
+		return &ValidationError{Problems: refused}
+	}
+	return nil
 }
 
 // slogObserver writes one line per attempt and one per call.
@@ -209,12 +219,7 @@ func headerAttrs(name string, values []string, token Token) []slog.Attr {
 
 func headerGroup(h http.Header, token Token) slog.Value {
 	var attrs []slog.Attr
-	names := make([]string, 0, len(h))
-	for name := range h {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(h)) {
 		attrs = append(attrs, headerAttrs(name, h[name], token)...)
 	}
 	return slog.GroupValue(attrs...)

@@ -220,7 +220,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // trying at its own pace, but not to wait for longer than we would.
 func (t *Transport) silences(req *http.Request, failure *CallError) bool {
 	marked, again := outerRetry(req)
-	if t.retry.Off || t.retry.MaxAttempts == 1 {
+	if t.retry.MaxAttempts == 1 {
 		return false // then it is for the caller alone to retry
 	}
 	itsTurn := again && failure.Reason == ReasonAttempts && time.Until(failure.RetryAt) <= t.retry.MaxRetryAfter
@@ -267,14 +267,11 @@ func (e *APIError) again(left time.Duration) *http.Response {
 func (t *Transport) rawCall(req *http.Request) (*call, error) {
 	kind := kindOf(req)
 	c := &call{
-		info:   CallInfo{Op: opOf(req), Target: Target{Host: req.URL.Host}},
+		info:   CallInfo{Op: opOf(req, kind), Target: Target{Host: req.URL.Host}},
 		method: req.Method, url: req.URL, host: req.Host, header: req.Header, raw: true,
-		whole: kind != kindOther, check: kind.check(), lane: kind.lane(),
-		close: req.Close, trailer: req.Trailer, streamed: kind.streamed(),
+		check: kind.check(), lane: kind.lane(),
+		close: req.Close, trailer: req.Trailer, streamed: kind.streamed(), makes: makes(req, kind),
 		credential: t.Credential, retry: t.retry, timeouts: t.limit, observer: &t.observer,
-	}
-	if makes(req, kind) {
-		c.finalOnceRun()
 	}
 	if _, again := outerRetry(req); again {
 		c.retry.MaxAttempts = 1
@@ -306,15 +303,6 @@ func makes(req *http.Request, kind rawKind) bool {
 	return kind == kindOther && req.Method == http.MethodPost && isAPI(req) && !strings.HasSuffix(req.URL.Path, "/cancel")
 }
 
-// finalOnceRun ends the call with the first failure that the server may have run.
-// No x-should-retry changes that: it is written by who does not know what runs.
-func (c *call) finalOnceRun() {
-	observer := joinTwo(*c.observer, Observer{AttemptDone: func(_ context.Context, _ CallInfo, a Attempt) {
-		c.onceOnly = c.onceOnly || a.Class != "" && (a.Processed == Ambiguous || a.Processed == Ran)
-	}})
-	c.observer = &observer
-}
-
 // rawMediaSize is about the length of the base64 data in a body.
 func rawMediaSize(body string) (size int) {
 	const member = `"data":"`
@@ -336,18 +324,9 @@ func (t *Transport) checkBody(req *http.Request, op string, body []byte) error {
 	if version == "" {
 		version = Version20261021
 	}
-	var refused []Problem
-	for _, p := range CheckJSON(body, version) {
-		if p.Severity == SeverityError && t.Validation == TransportValidationRefuse {
-			refused = append(refused, p)
-		} else if t.observer.Warning != nil {
-			t.observer.Warning(req.Context(), Warning{Op: op, Message: p.String(), Problem: &p})
-		}
-	}
-	if refused != nil {
-		return &ValidationError{Problems: refused}
-	}
-	return nil
+	return t.observer.sift(req.Context(), op, CheckJSON(body, version), func(p Problem) bool {
+		return p.Severity == SeverityError && t.Validation == TransportValidationRefuse
+	})
 }
 
 // accountOf is what a gate knows a credential by.
@@ -479,8 +458,8 @@ func checkMessage(body string) error {
 }
 
 // opOf names a raw request: its method and the end of its path.
-func opOf(req *http.Request) string {
-	switch kindOf(req) { // what is asked for most is not put together each time
+func opOf(req *http.Request, kind rawKind) string {
+	switch kind { // what is asked for most is not put together each time
 	case kindMessage:
 		return "POST /v1/messages"
 	case kindCount:
@@ -615,7 +594,7 @@ func CheckResponse(resp *http.Response) error {
 	}
 	c := &call{raw: true, info: CallInfo{Op: "check response"}}
 	if resp.Request != nil && resp.Request.URL != nil {
-		c.info = CallInfo{Op: opOf(resp.Request), Target: Target{Host: resp.Request.URL.Host}}
+		c.info = CallInfo{Op: opOf(resp.Request, kindOf(resp.Request)), Target: Target{Host: resp.Request.URL.Host}}
 	}
 	if resp.Body == nil {
 		resp.Body = http.NoBody
