@@ -57,7 +57,7 @@ func (a *api) answer(r *Request) (Step, bool) {
 
 // result is a success with a JSON object.
 func result(name string, members object) Step {
-	return Step{name: name, raw: &rawAnswer{status: http.StatusOK, body: encode(members)}}
+	return Raw(http.StatusOK, encode(members)).named(name)
 }
 
 func modelsAnswer(path []string, query url.Values) Step {
@@ -262,7 +262,7 @@ func (a *api) batchAnswer(r *Request, path []string, query url.Values) Step {
 		for _, line := range b.lines {
 			lines.WriteString(encode(object{"custom_id": line.CustomID, "result": b.outcome(line)}) + "\n")
 		}
-		return Step{name: "batch results", raw: &rawAnswer{status: http.StatusOK, body: lines.String()}}.Header("Content-Type", "application/x-jsonl")
+		return Raw(http.StatusOK, lines.String()).named("batch results").Header("Content-Type", "application/x-jsonl")
 	case "DELETE":
 		if !b.ended() {
 			return InvalidRequest("In progress batches cannot be deleted. Consider canceling the batch instead.")
@@ -366,7 +366,7 @@ func (a *api) fileAnswer(r *Request, path []string, query url.Values) Step {
 	case what == "GET content" && !f.downloadable:
 		return failure(http.StatusBadRequest, "invalid_request_error", "File is not downloadable", "file_not_downloadable")
 	case what == "GET content":
-		return Step{name: "file content", raw: &rawAnswer{status: http.StatusOK, body: string(f.content)}}.Header("Content-Type", f.kind)
+		return Raw(http.StatusOK, string(f.content)).named("file content").Header("Content-Type", f.kind)
 	case what == "GET":
 		return result("file", f.describe())
 	case what == "DELETE":
@@ -378,9 +378,7 @@ func (a *api) fileAnswer(r *Request, path []string, query url.Values) Step {
 
 // failure is an error with a machine-readable code.
 func failure(status int, typ, message, code string) Step {
-	s := Error(status, typ, message)
-	s.raw = &rawAnswer{status: status, body: envelope(typ, message, code)}
-	return s
+	return Raw(status, envelope(typ, message, code)).named(fmt.Sprintf("%d %s", status, typ))
 }
 
 const pagePrefix = "page_"

@@ -22,7 +22,7 @@ func (s *Script) Verify(t TB) {
 	}
 	for i, slot := range s.slots {
 		if slot.left > 0 && slot.step.times < always {
-			t.Errorf("claudetest: step %d was taken %d times of %d; the script was:\n%s", i+1, slot.taken, slot.taken+slot.left, s.listing())
+			t.Errorf("claudetest: step %d was taken %d times of %d; the script was:\n%s", i+1, slot.taken(), max(1, slot.step.times), s.listing())
 		}
 	}
 }
@@ -31,7 +31,7 @@ func (s *Script) Verify(t TB) {
 func (s *Script) listing() string {
 	var b strings.Builder
 	for i, slot := range s.slots {
-		fmt.Fprintf(&b, "  %d. %s: taken %d times\n", i+1, slot.step, slot.taken)
+		fmt.Fprintf(&b, "  %d. %s: taken %d times\n", i+1, slot.step, slot.taken())
 	}
 	fmt.Fprintf(&b, "requests:\n")
 	for _, r := range s.requests {

@@ -13,18 +13,9 @@ import (
 	"time"
 )
 
-// certProblem is what is wrong with a certificate.
-type certProblem uint8
-
-const (
-	certFine certProblem = iota
-	certUnknownCA
-	certWrongName
-	certExpired
-)
-
-func (p certProblem) authority() string {
-	if p == certUnknownCA {
+// authorityOf names the authority that signs the certificate of a fault.
+func authorityOf(fault linkFault) string {
+	if fault == linkUnknownCA {
 		return "Zscaler Root CA of claudetest"
 	}
 	return "claudetest CA"
@@ -61,17 +52,17 @@ func (a *authority) pem() []byte {
 }
 
 // leaf makes a certificate for a host, with whatever is wrong with it.
-func (a *authority) leaf(problem certProblem, host string) (*tls.Certificate, error) {
+func (a *authority) leaf(fault linkFault, host string) (*tls.Certificate, error) {
 	if a.err != nil {
 		return nil, a.err
 	}
 	from, to := time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
-	switch problem {
-	case certWrongName:
+	switch fault {
+	case linkWrongName:
 		host = "elsewhere.example"
-	case certExpired:
+	case linkExpired:
 		from, to = time.Now().Add(-47*time.Hour), time.Now().Add(-24*time.Hour)
-	case certFine, certUnknownCA:
+	default:
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: host},

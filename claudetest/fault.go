@@ -10,7 +10,7 @@ import (
 
 // Error answers with the API's error envelope.
 func Error(status int, typ, message string) Step {
-	return Step{name: fmt.Sprintf("%d %s", status, typ), raw: &rawAnswer{status: status, body: envelope(typ, message, "")}}
+	return failure(status, typ, message, "")
 }
 
 func envelope(typ, message, code string) string {
@@ -39,7 +39,7 @@ func SpendLimit() Step {
 
 // NoCredit is an account without credit: a 400, as the API has it.
 func NoCredit() Step {
-	return Error(http.StatusBadRequest, "invalid_request_error", "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.")
+	return InvalidRequest("Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.")
 }
 
 // InvalidRequest is a request the API refuses: 400.
@@ -235,6 +235,9 @@ const (
 
 // handshake reports whether the fault happens before a request is sent.
 func (f linkFault) handshake() bool { return f >= linkGoAway && f <= linkExpired }
+
+// certificate reports whether a certificate is at fault.
+func (f linkFault) certificate() bool { return f >= linkUnknownCA && f <= linkExpired }
 
 // Reset reads the request and resets the connection.
 func Reset() Step { return Step{name: "reset", link: linkReset} }

@@ -16,8 +16,7 @@ type plan struct {
 	wait   time.Duration // before the header
 	status int
 	header http.Header
-	length int  // Content-Length; -1: not said
-	stream bool // the parts are events
+	length int // Content-Length; -1: not said, the parts are events
 	parts  []part
 	end    cutKind // cutEnd: complete
 }
@@ -49,7 +48,6 @@ func planOf(s Step, r *Request) (plan, error) {
 		if pieces, err = message(s, r, &p); err != nil {
 			return p, err
 		}
-		p.stream = r.Stream
 	}
 	for name, values := range s.header {
 		if values[0] == "" {
@@ -61,12 +59,9 @@ func planOf(s Step, r *Request) (plan, error) {
 	if s.limit != nil {
 		s.limit(p.header, now)
 	}
-	if p.stream {
-		p.length = -1
-	}
 	for _, piece := range pieces {
 		p.parts = append(p.parts, part{s.pause, piece})
-		if !p.stream {
+		if p.length >= 0 {
 			p.length += len(piece)
 		}
 	}
@@ -89,11 +84,11 @@ func message(s Step, r *Request, p *plan) ([]string, error) {
 	}
 	complete(m, r)
 	if r.Stream {
+		p.length = -1
 		p.header.Set("Content-Type", "text/event-stream; charset=utf-8")
 		p.header.Set("Cache-Control", "no-cache")
 		return eventsOf(m)
 	}
-	p.header.Set("Content-Type", "application/json")
 	whole, err := objectOf(m)
 	if err != nil {
 		return nil, err
@@ -126,53 +121,60 @@ func apiHeader(h http.Header, r *Request, now time.Time) {
 	tokens := func(name string, most, used int) { // the API rounds them to thousands
 		limit(name, most, (most-used+500)/1000*1000)
 	}
+	size := inputTokens(r.Body)
 	limit("Requests", 4000, 4000-1)
-	tokens("Input-Tokens", 400_000, inputTokens(r.Body))
+	tokens("Input-Tokens", 400_000, size)
 	tokens("Output-Tokens", 80_000, 0)
-	tokens("Tokens", 480_000, inputTokens(r.Body))
+	tokens("Tokens", 480_000, size)
 }
 
 // apply changes the plan for what happens at a place.
 func (p *plan) apply(c cut) {
-	if c.event && !p.stream {
+	if c.event && p.length >= 0 {
 		return
 	}
 	i, rest := p.find(c.at)
+	if c.kind == cutStall || c.kind == cutInsert {
+		p.insert(c, i, rest)
+		return
+	}
+	p.parts, p.end = p.parts[:i:i], cutEnd
+	if rest != "" {
+		p.parts = append(p.parts, part{data: rest})
+	}
 	switch c.kind {
 	case cutClose, cutReset:
-		p.parts, p.end = p.parts[:i:i], c.kind
-		p.add(rest)
-	case cutEnd:
-		p.parts, p.end = p.parts[:i:i], cutEnd
-		p.add(rest)
+		p.end = c.kind
+	case cutFail:
+		p.parts = append(p.parts, part{data: c.data})
+	default:
 		if p.length >= 0 {
 			p.length = p.size()
 		}
-	case cutFail:
-		p.parts, p.end = p.parts[:i:i], cutEnd
-		p.add(rest)
-		p.parts = append(p.parts, part{data: c.data})
-	case cutStall, cutInsert:
-		head, tail := slices.Clone(p.parts[:i]), slices.Clone(p.parts[i:])
-		if rest != "" {
-			head = append(head, part{tail[0].wait, rest})
-			tail[0] = part{0, tail[0].data[len(rest):]}
-		}
-		switch {
-		case c.kind == cutInsert:
-			head = append(head, part{data: c.data})
-			if p.length >= 0 {
-				p.length += len(c.data)
-			}
-		case len(tail) == 0:
-			tail = []part{{wait: c.wait}}
-		default:
-			if tail[0].wait += c.wait; tail[0].wait < 0 { // beyond what a time can hold
-				tail[0].wait = Forever
-			}
-		}
-		p.parts = slices.Concat(head, tail)
 	}
+}
+
+// insert puts a pause or a text behind the first i parts and the rest of one.
+func (p *plan) insert(c cut, i int, rest string) {
+	head, tail := slices.Clone(p.parts[:i]), slices.Clone(p.parts[i:])
+	if rest != "" {
+		head = append(head, part{tail[0].wait, rest})
+		tail[0] = part{0, tail[0].data[len(rest):]}
+	}
+	switch {
+	case c.kind == cutInsert:
+		head = append(head, part{data: c.data})
+		if p.length >= 0 {
+			p.length += len(c.data)
+		}
+	case len(tail) == 0:
+		tail = []part{{wait: c.wait}}
+	default:
+		if tail[0].wait += c.wait; tail[0].wait < 0 { // beyond what a time can hold
+			tail[0].wait = Forever
+		}
+	}
+	p.parts = slices.Concat(head, tail)
 }
 
 // size is what of the body is sent.
@@ -181,12 +183,6 @@ func (p *plan) size() (n int) {
 		n += len(q.data)
 	}
 	return n
-}
-
-func (p *plan) add(rest string) {
-	if rest != "" {
-		p.parts = append(p.parts, part{data: rest})
-	}
 }
 
 // find returns the part that begins at a place, and what of that part still lies

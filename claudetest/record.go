@@ -2,7 +2,6 @@ package claudetest
 
 import (
 	"bytes"
-	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -100,8 +99,7 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	out := req.Clone(req.Context())
 	out.Header.Del("Accept-Encoding")
 	if req.Body != nil && req.Body != http.NoBody {
-		body, err := io.ReadAll(req.Body)
-		closeBody(req)
+		body, err := readBody(req)
 		if err != nil {
 			return nil, err
 		}
@@ -480,14 +478,9 @@ func NewReplayer(t TB, path string) *Replayer {
 // RoundTrip plays the exchange that was recorded for a request.
 func (p *Replayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	secrets := secretsOf(req.Header)
-	var body []byte
-	if req.Body != nil {
-		var err error
-		body, err = io.ReadAll(req.Body)
-		closeBody(req)
-		if err != nil {
-			return nil, err
-		}
+	body, err := readBody(req)
+	if err != nil {
+		return nil, err
 	}
 	want := recordedRequest{Method: req.Method, Path: redact.Text(req.URL.RequestURI(), secrets...), keptBody: keepRequest(req.Header, body, secrets)}
 	x := p.find(&want)
@@ -540,13 +533,9 @@ func (p *Replayer) play(req *http.Request, r *recordedResponse) (*http.Response,
 	case endCut:
 		mb.end = cutClose
 	}
-	mb.ctx, mb.cancel = context.WithCancel(req.Context())
 	header := r.Header.Clone()
 	header.Del("Content-Length") // what was taken out may have changed it
-	return &http.Response{
-		StatusCode: r.Status, Status: fmt.Sprintf("%d %s", r.Status, http.StatusText(r.Status)),
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, Body: mb, ContentLength: length, Request: req,
-	}, nil
+	return mb.response(req, r.Status, header, length), nil
 }
 
 func (p *Replayer) find(want *recordedRequest) *exchange {

@@ -28,9 +28,11 @@ type Script struct {
 type slot struct {
 	step  Step
 	left  int
-	taken int
 	picks map[*picker]func(r *Request) Step
 }
+
+// taken is how often the step was.
+func (s *slot) taken() int { return max(1, s.step.times) - s.left }
 
 // picker chooses another step for each request. What it remembers of the requests
 // before belongs to a script, so that one step may stand in several.
@@ -61,14 +63,8 @@ type Request struct {
 
 func newScript(steps []Step) *Script {
 	s := &Script{}
-	for _, step := range steps {
-		s.add(step)
-	}
+	s.Add(steps...)
 	return s
-}
-
-func (s *Script) add(step Step) {
-	s.slots = append(s.slots, &slot{step: step, left: max(1, step.times)})
 }
 
 // Add appends steps to the script, also while it is running.
@@ -76,7 +72,7 @@ func (s *Script) Add(steps ...Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, step := range steps {
-		s.add(step)
+		s.slots = append(s.slots, &slot{step: step, left: max(1, step.times)})
 	}
 }
 
@@ -140,7 +136,7 @@ func (s *Script) handle(r *Request) plan {
 		step, ok = s.api.answer(r)
 	}
 	if !ok {
-		step = s.refuse(fmt.Sprintf("request %d, %s %s, finds no step", r.Number, r.Method, r.Path))
+		step = s.refuse(r, ", finds no step")
 	}
 	r.Step = step.String()
 	s.requests = append(s.requests, *r)
@@ -148,7 +144,7 @@ func (s *Script) handle(r *Request) plan {
 	p, err := planOf(step, r)
 	if err != nil {
 		s.mu.Lock()
-		step = s.refuse(fmt.Sprintf("request %d, %s %s: step %q cannot be played: %v", r.Number, r.Method, r.Path, step, err))
+		step = s.refuse(r, fmt.Sprintf(": step %q cannot be played: %v", step, err))
 		s.mu.Unlock()
 		p, _ = planOf(step, r)
 	}
@@ -157,7 +153,8 @@ func (s *Script) handle(r *Request) plan {
 
 // refuse keeps what went wrong with the test itself for Verify, and returns the
 // step that tells the caller. The lock is held.
-func (s *Script) refuse(text string) Step {
+func (s *Script) refuse(r *Request, problem string) Step {
+	text := fmt.Sprintf("request %d, %s %s%s", r.Number, r.Method, r.Path, problem)
 	s.unexpected = append(s.unexpected, text)
 	return InvalidRequest("claudetest: " + text).ShouldRetry(false)
 }
@@ -166,7 +163,7 @@ func (s *Script) refuse(text string) Step {
 func (s *Script) misplaced(r *Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refuse(fmt.Sprintf("request %d, %s %s: step %q cannot be played here, see its documentation", r.Number, r.Method, r.Path, r.Step))
+	s.refuse(r, fmt.Sprintf(": step %q cannot be played here, see its documentation", r.Step))
 }
 
 // take returns the first step that is for a request. The lock is held.
@@ -177,7 +174,6 @@ func (s *Script) take(r *Request) (Step, bool) {
 			continue
 		}
 		slot.left--
-		slot.taken++
 		for step.pick != nil {
 			next := slot.picks[step.pick]
 			if next == nil {
@@ -240,7 +236,6 @@ func (s *Script) takeLink(want func(linkFault) bool) (Step, bool) {
 		return Step{}, false
 	}
 	slot.left--
-	slot.taken++
 	return slot.step, true
 }
 

@@ -10,7 +10,6 @@ import (
 	"log" //nolint:depguard // for http.Server, which knows no other
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 )
@@ -99,12 +98,12 @@ func start(secure bool, steps []Step) (*Server, error) {
 	scheme := "http://"
 	if secure {
 		scheme = "https://"
-		s.ca = newAuthority(certFine.authority())
+		s.ca = newAuthority(authorityOf(linkFine))
 		if s.ca.err != nil {
 			return nil, errors.Join(s.ca.err, listener.Close())
 		}
 		s.CertPEM = s.ca.pem()
-		s.http.TLSConfig = s.tlsConfig(s.ca, certFine)
+		s.http.TLSConfig = s.tlsConfig(s.ca, linkFine)
 	}
 	s.URL = scheme + listener.Addr().String()
 	s.serving.Go(func() {
@@ -118,7 +117,7 @@ func start(secure bool, steps []Step) (*Server, error) {
 }
 
 // tlsConfig signs a certificate for whatever host is asked for.
-func (s *Server) tlsConfig(ca *authority, problem certProblem) *tls.Config {
+func (s *Server) tlsConfig(ca *authority, fault linkFault) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"h2", "http/1.1"},
@@ -127,7 +126,7 @@ func (s *Server) tlsConfig(ca *authority, problem certProblem) *tls.Config {
 			if host == "" {
 				host, _, _ = net.SplitHostPort(hello.Conn.LocalAddr().String())
 			}
-			return ca.leaf(problem, host)
+			return ca.leaf(fault, host)
 		},
 	}
 }
@@ -206,13 +205,12 @@ func (l *breakingListener) Accept() (net.Conn, error) {
 
 // misbehave plays a fault that comes before a request.
 func (s *Server) misbehave(conn net.Conn, fault linkFault) {
-	problem := map[linkFault]certProblem{linkUnknownCA: certUnknownCA, linkWrongName: certWrongName, linkExpired: certExpired}[fault]
 	ca := s.ca
-	if problem == certUnknownCA {
-		ca = newAuthority(problem.authority())
+	if fault == linkUnknownCA {
+		ca = newAuthority(authorityOf(fault))
 	}
-	secure := tls.Server(conn, s.tlsConfig(ca, problem))
-	if secure.HandshakeContext(context.Background()) != nil || problem != certFine {
+	secure := tls.Server(conn, s.tlsConfig(ca, fault))
+	if secure.HandshakeContext(context.Background()) != nil || fault.certificate() {
 		return
 	}
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
@@ -348,7 +346,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(step.raw.status)
 		return
 	}
-	up, err := new(net.Dialer).DialContext(r.Context(), "tcp", strings.TrimPrefix(strings.TrimPrefix(s.URL, "https://"), "http://"))
+	up, err := new(net.Dialer).DialContext(r.Context(), "tcp", s.listener.Addr().String())
 	if err != nil {
 		w.WriteHeader(http.StatusBadGateway)
 		return

@@ -51,21 +51,17 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	kept := t.kept.Swap(false)
 	if step, ok := t.takeLink(linkFault.handshake); ok {
 		closeBody(req)
-		return nil, linkError(ctx, step, req.URL.Hostname())
+		return nil, linkError(ctx, step.link, req.URL.Hostname())
 	}
 	if kept {
-		if step, ok := t.takeLink(func(f linkFault) bool { return f == linkStale }); ok {
+		if _, ok := t.takeLink(func(f linkFault) bool { return f == linkStale }); ok {
 			closeBody(req)
-			return nil, linkError(ctx, step, "")
+			return nil, linkError(ctx, linkStale, "")
 		}
 	}
-	if req.Body != nil {
-		body, err := io.ReadAll(req.Body)
-		closeBody(req)
-		if err != nil {
-			return nil, err
-		}
-		r.Body = body
+	var err error
+	if r.Body, err = readBody(req); err != nil {
+		return nil, err
 	}
 	p := t.handle(&r)
 	if p.link == linkProxy {
@@ -75,24 +71,34 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if p.link != linkFine {
-		return nil, linkError(ctx, Step{link: p.link}, req.URL.Hostname())
-	}
-	resp := &http.Response{
-		StatusCode: p.status, Status: strconv.Itoa(p.status) + " " + http.StatusText(p.status),
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: p.header, ContentLength: int64(p.length), Request: req,
+		return nil, linkError(ctx, p.link, req.URL.Hostname())
 	}
 	if p.length >= 0 {
-		resp.Header.Set("Content-Length", strconv.Itoa(p.length))
+		p.header.Set("Content-Length", strconv.Itoa(p.length))
 	}
 	t.kept.Store(p.end == cutEnd)
 	body := &memoryBody{parts: p.parts, end: p.end}
 	if p.length >= 0 && p.size() == p.length {
 		body.end = cutEnd // whoever has it all does not see what comes after
 	}
-	body.ctx, body.cancel = context.WithCancel(ctx)
-	resp.Body = body
-	return resp, nil
+	return body.response(req, p.status, p.header, int64(p.length)), nil
+}
+
+// response is an answer with the body, which lasts as long as the request's context.
+func (b *memoryBody) response(req *http.Request, status int, header http.Header, length int64) *http.Response {
+	b.ctx, b.cancel = context.WithCancel(req.Context())
+	return &http.Response{
+		StatusCode: status, Status: strconv.Itoa(status) + " " + http.StatusText(status),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, Body: b, ContentLength: length, Request: req,
+	}
+}
+
+func readBody(req *http.Request) ([]byte, error) {
+	if req.Body == nil {
+		return nil, nil
+	}
+	defer closeBody(req)
+	return io.ReadAll(req.Body)
 }
 
 func closeBody(req *http.Request) {
@@ -167,7 +173,7 @@ func (b *memoryBody) Close() error {
 
 // linkError is the error of net/http for a fault of the connection, after the
 // hooks that net/http would have called.
-func linkError(ctx context.Context, step Step, host string) error {
+func linkError(ctx context.Context, fault linkFault, host string) error {
 	trace := httptrace.ContextClientTrace(ctx)
 	if trace == nil {
 		trace = &httptrace.ClientTrace{}
@@ -177,11 +183,11 @@ func linkError(ctx context.Context, step Step, host string) error {
 			trace.GotConn(httptrace.GotConnInfo{Conn: memoryConn{}, Reused: reused})
 		}
 	}
-	certificate := func(problem certProblem, err func(*x509.Certificate) error) error {
+	certificate := func(err func(*x509.Certificate) error) error {
 		if trace.TLSHandshakeStart != nil {
 			trace.TLSHandshakeStart()
 		}
-		cert, made := newAuthority(problem.authority()).leaf(problem, host)
+		cert, made := newAuthority(authorityOf(fault)).leaf(fault, host)
 		if made != nil {
 			return made
 		}
@@ -191,7 +197,7 @@ func linkError(ctx context.Context, step Step, host string) error {
 		}
 		return &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{leaf}, Err: err(leaf)}
 	}
-	switch step.link {
+	switch fault {
 	case linkStale:
 		got(true)
 		return errors.New("http: server closed idle connection")
@@ -202,11 +208,11 @@ func linkError(ctx context.Context, step Step, host string) error {
 		got(true)
 		return streamError{code: 7}
 	case linkUnknownCA:
-		return certificate(certUnknownCA, func(c *x509.Certificate) error { return x509.UnknownAuthorityError{Cert: c} })
+		return certificate(func(c *x509.Certificate) error { return x509.UnknownAuthorityError{Cert: c} })
 	case linkWrongName:
-		return certificate(certWrongName, func(c *x509.Certificate) error { return x509.HostnameError{Certificate: c, Host: host} })
+		return certificate(func(c *x509.Certificate) error { return x509.HostnameError{Certificate: c, Host: host} })
 	case linkExpired:
-		return certificate(certExpired, func(c *x509.Certificate) error {
+		return certificate(func(c *x509.Certificate) error {
 			return x509.CertificateInvalidError{Cert: c, Reason: x509.Expired}
 		})
 	case linkReset:
