@@ -182,7 +182,7 @@ func (r *run) again(s *Step, call func() error) error {
 func (r *run) model(ctx context.Context, s *Step) {
 	id := r.cfg.Model
 	s.saw("model", id)
-	gone := r.knownOf(s, id)
+	gone := r.knownOf(s)
 	var info *claude.ModelInfo
 	err := r.again(s, func() (err error) {
 		info, err = r.client.Models.Get(ctx, id)
@@ -212,9 +212,8 @@ func (r *run) model(ctx context.Context, s *Step) {
 }
 
 // knownOf says what this version knows of a model's end.
-func (r *run) knownOf(s *Step, id string) *claude.Problem {
-	request := claude.Request{Model: id, MaxTokens: 1, Messages: []claude.Message{claude.UserText("Hi")}}
-	for _, p := range claude.Check(request, r.cfg.Version) {
+func (r *run) knownOf(s *Step) *claude.Problem {
+	for _, p := range claude.Check(r.request(), r.cfg.Version) {
 		if p.Path == "model" {
 			s.warn(p.Message)
 			s.Class, s.Who = claude.ErrNotFound, claude.PartyYou

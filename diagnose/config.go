@@ -33,12 +33,12 @@ var (
 var proxyVariables = []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"}
 
 // strangers are variables of other programs that people set and Go does not read.
-var strangers = map[string]string{
-	"NODE_EXTRA_CA_CERTS":          "Node.js reads it",
-	"REQUESTS_CA_BUNDLE":           "Python's requests reads it",
-	"CURL_CA_BUNDLE":               "curl reads it",
-	"AWS_CA_BUNDLE":                "the tools of AWS read it",
-	"NODE_TLS_REJECT_UNAUTHORIZED": "Node.js reads it",
+var strangers = []struct{ name, whose string }{
+	{"NODE_EXTRA_CA_CERTS", "Node.js reads it"},
+	{"REQUESTS_CA_BUNDLE", "Python's requests reads it"},
+	{"CURL_CA_BUNDLE", "curl reads it"},
+	{"AWS_CA_BUNDLE", "the tools of AWS read it"},
+	{"NODE_TLS_REJECT_UNAUTHORIZED", "Node.js reads it"},
 }
 
 // configuration looks at what is configured, and sends nothing.
@@ -238,11 +238,9 @@ func (r *run) customHeaders(s *Step) {
 			}
 			option = claude.WithBeta(betas...)
 		}
-		if _, err := claude.New(claude.WithAPIKey("probe"), claude.WithBaseURL(defaultBaseURL), option); err != nil {
-			if problem, ok := errors.AsType[*claude.ConfigError](err); ok && strings.HasPrefix(problem.Field, "With") {
-				r.trouble(s, "", &claude.ConfigError{Field: field, Problem: problem.Problem})
-				continue
-			}
+		if problem := refused(claude.WithAPIKey("probe"), option); problem != nil {
+			r.trouble(s, "", &claude.ConfigError{Field: field, Problem: problem.Problem})
+			continue
 		}
 		r.custom = append(r.custom, header{name, value})
 		r.options = append(r.options, option)
@@ -271,9 +269,9 @@ func (r *run) variables(s *Step) {
 			s.saw(name, value)
 		}
 	}
-	for _, name := range []string{"NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_TLS_REJECT_UNAUTHORIZED"} {
-		if value := r.env.get(name); value != "" && r.secure {
-			s.saw(name, value+"; "+strangers[name]+", Go does not")
+	for _, v := range strangers {
+		if value := r.env.get(v.name); value != "" && r.secure {
+			s.saw(v.name, value+"; "+v.whose+", Go does not")
 		}
 	}
 }
@@ -363,21 +361,34 @@ func pemCertificates(data []byte) (all []*x509.Certificate) {
 
 // probeOptions checks the rest of the Config as New does.
 func (r *run) probeOptions(s *Step) {
-	for field, option := range map[string]claude.Option{
-		"Proxy": optional(r.cfg.Proxy, claude.WithProxy), "Network": optional(r.cfg.Network, claude.WithNetwork),
-		"Version": optional(r.cfg.Version, func(v string) claude.Option { return claude.WithVersion(v) }),
+	for _, o := range []struct { // what comes first decides the verdict
+		field  string
+		option claude.Option
+	}{
+		{"Proxy", optional(r.cfg.Proxy, claude.WithProxy)},
+		{"Network", optional(r.cfg.Network, claude.WithNetwork)},
+		{"Version", optional(r.cfg.Version, func(v string) claude.Option { return claude.WithVersion(v) })},
 	} {
-		if option == nil {
+		if o.option == nil {
 			continue
 		}
-		_, err := claude.New(claude.WithAPIKey("probe"), claude.WithBaseURL(defaultBaseURL), option)
-		if problem, ok := errors.AsType[*claude.ConfigError](err); ok && problem.Field == "With"+field {
-			r.trouble(s, "", &claude.ConfigError{Field: field, Problem: problem.Problem})
-			if field == "Network" {
+		if problem := refused(claude.WithAPIKey("probe"), o.option); problem != nil && problem.Field == "With"+o.field {
+			r.trouble(s, "", &claude.ConfigError{Field: o.field, Problem: problem.Problem})
+			if o.field == "Network" {
 				r.cfg.Network = ""
 			}
 		}
 	}
+}
+
+// refused is what New says of options; nil if they are fine, or what is wrong is this
+// process's environment.
+func refused(options ...claude.Option) *claude.ConfigError {
+	_, err := claude.New(append(options, claude.WithBaseURL(defaultBaseURL))...)
+	if problem, ok := errors.AsType[*claude.ConfigError](err); ok && strings.HasPrefix(problem.Field, "With") {
+		return problem
+	}
+	return nil
 }
 
 func optional(value string, option func(string) claude.Option) claude.Option {

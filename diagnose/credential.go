@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -107,11 +106,9 @@ func (r *run) shapeOf(s *Step, value string) {
 	if r.scheme == claude.AuthBearer {
 		option = claude.WithAuthToken(value)
 	}
-	if _, err := claude.New(option, claude.WithBaseURL(defaultBaseURL)); err != nil {
-		if problem, ok := errors.AsType[*claude.ConfigError](err); ok && strings.HasPrefix(problem.Field, "With") {
-			refuse(problem.Problem)
-			return
-		}
+	if problem := refused(option); problem != nil {
+		refuse(problem.Problem)
+		return
 	}
 	if r.cfg.Credential == nil {
 		r.options = append(r.options, option)
@@ -122,7 +119,7 @@ func (r *run) shapeOf(s *Step, value string) {
 	if r.base == nil || !r.providers() {
 		return // a gateway has keys of its own
 	}
-	prefix, _ := kindOf(value)
+	prefix, name := kindOf(value)
 	switch what, vendor := isPlaceholder(value), vendorOf(value); {
 	case what != "":
 		refuse("is " + what + ", not a key: keys are made at https://platform.claude.com/settings/keys")
@@ -131,7 +128,6 @@ func (r *run) shapeOf(s *Step, value string) {
 	case prefix == "sk-ant-oat" && r.scheme != claude.AuthBearer:
 		refuse("is an OAuth access token: put it into ANTHROPIC_AUTH_TOKEN or WithAuthToken, and add claude.WithBeta(\"oauth-2025-04-20\")")
 	case prefix == "sk-ant-ort", prefix == "sk-ant-sid":
-		_, name := kindOf(value)
 		refuse("is " + name + ", which the API does not take: make an API key at https://platform.claude.com/settings/keys")
 	case prefix == "sk-ant-admin":
 		s.warn("the credential is an Admin API key, which manages an organisation and creates no messages")

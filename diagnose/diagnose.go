@@ -162,11 +162,7 @@ func (r *run) do(ctx context.Context, id, title string, step func(context.Contex
 		r.finish(s)
 		return
 	}
-	r.begin(s)
-	start := time.Now()
-	s.Status = StatusOK
-	step(ctx, &s)
-	s.Elapsed = time.Since(start)
+	r.perform(ctx, &s, step)
 	if ctx.Err() != nil && s.Status == StatusFailed {
 		r.blocked = "the context has ended"
 		s = Step{ID: id, Title: title, Status: StatusSkipped, Elapsed: s.Elapsed, Finding: "not finished: " + r.blocked}
@@ -176,10 +172,15 @@ func (r *run) do(ctx context.Context, id, title string, step func(context.Contex
 
 func (r *run) skip(s *Step, why string) { s.Status, s.Finding = StatusSkipped, why }
 
-func (r *run) begin(s Step) {
+// perform begins a step, makes it and takes its time.
+func (r *run) perform(ctx context.Context, s *Step, step func(context.Context, *Step)) {
 	if r.cfg.OnStep != nil {
-		r.cfg.OnStep(s)
+		r.cfg.OnStep(*s)
 	}
+	start := time.Now()
+	s.Status = StatusOK
+	step(ctx, s)
+	s.Elapsed = time.Since(start)
 }
 
 // finish takes secrets out of a step and adds it to the report: nothing gets there

@@ -75,6 +75,14 @@ func (s *Step) first(actions ...string) {
 // only puts actions in place of the others.
 func (s *Step) only(actions ...string) { s.Actions = actions }
 
+// action is the first action, empty if there is none.
+func (s *Step) action() string {
+	if len(s.Actions) == 0 {
+		return ""
+	}
+	return s.Actions[0]
+}
+
 func (s *Step) saw(name, value string) { s.Evidence = append(s.Evidence, Evidence{name, value}) }
 
 // networkError is the error that a call would have failed with, had it broken at

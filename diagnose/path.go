@@ -30,11 +30,7 @@ func (r *run) path(ctx context.Context) {
 	s := Step{ID: "path", Title: "Path", Status: StatusRunning}
 	switch {
 	case len(r.silent) > 0 && ctx.Err() == nil && len(r.reach) == 0:
-		r.begin(s)
-		start := time.Now()
-		s.Status = StatusOK
-		r.trace(ctx, &s)
-		s.Elapsed = time.Since(start)
+		r.perform(ctx, &s, r.trace)
 	case r.failed("connect"), len(r.reach) > 0:
 		r.skip(&s, "only looked at when TCP gets no answer")
 	case r.blocked != "":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"net/netip"
 	"os"
 	"slices"
@@ -111,7 +112,7 @@ func untilReached(hops []hop) []hop {
 func await(ctx context.Context, poll int, probes map[int32]*probe) {
 	events := make([]syscall.EpollEvent, len(probes))
 	for end := time.Now().Add(hopWait); time.Now().Before(end) && ctx.Err() == nil; {
-		if !slices.ContainsFunc(values(probes), func(p *probe) bool { return !p.done }) {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(probes)), func(p *probe) bool { return !p.done }) {
 			return
 		}
 		n, err := syscall.EpollWait(poll, events, int(pollStep/time.Millisecond))
@@ -125,13 +126,6 @@ func await(ctx context.Context, poll int, probes map[int32]*probe) {
 			}
 		}
 	}
-}
-
-func values(probes map[int32]*probe) (all []*probe) {
-	for _, p := range probes {
-		all = append(all, p)
-	}
-	return all
 }
 
 // launch sends one packet.

@@ -154,7 +154,7 @@ func (r *run) tunnel(ctx context.Context, conn net.Conn, proxy *url.URL, addr st
 		e.schemes = append(e.schemes, r.foreign(scheme))
 	}
 	if length := resp.ContentLength; length > 0 {
-		page, _ := io.ReadAll(io.LimitReader(io.MultiReader(resp.Body), min(length, 16<<10)))
+		page, _ := io.ReadAll(io.LimitReader(resp.Body, min(length, 16<<10)))
 		e.page = r.foreign(title(string(page)))
 	}
 	return e
@@ -306,13 +306,8 @@ func (r *run) withoutProxy(ctx context.Context, s *Step) {
 		if r.cfg.Proxy != "" {
 			hint = "The API is reached without the proxy: leave it out."
 		}
-		actions := []string{hint}
-		for _, a := range s.Actions {
-			if !strings.Contains(a, "NO_PROXY=") {
-				actions = append(actions, a)
-			}
-		}
-		s.only(actions...)
+		s.without("NO_PROXY=")
+		s.first(hint)
 	}
 }
 

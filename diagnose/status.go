@@ -54,16 +54,13 @@ func (r *run) status(ctx context.Context) {
 	case page == "" && !r.providers():
 		r.skip(&s, "the base URL is not the provider's own")
 	default:
-		r.begin(s)
-		start := time.Now()
-		s.Status = StatusOK
-		r.readStatus(ctx, &s, orElse(page, statusURL))
-		s.Elapsed = time.Since(start)
+		r.perform(ctx, &s, r.readStatus)
 	}
 	r.finish(s)
 }
 
-func (r *run) readStatus(ctx context.Context, s *Step, page string) {
+func (r *run) readStatus(ctx context.Context, s *Step) {
+	page := orElse(r.cfg.StatusURL, statusURL)
 	u, err := url.Parse(page)
 	if err != nil || u.Host == "" {
 		r.skip(s, "its URL is not one")

@@ -63,10 +63,7 @@ func (r *run) healthy(warned []*Step) Verdict {
 		v.Name = s.name
 	}
 	v.Summary = "It works, but look at " + s.Title + ": " + s.Finding + "."
-	v.First = ""
-	if len(s.Actions) > 0 {
-		v.First = s.Actions[0]
-	}
+	v.First = s.action()
 	return v
 }
 
@@ -82,17 +79,13 @@ func (r *run) broken(s *Step) Verdict {
 		why, _, _ := strings.Cut(s.Cause, ". ")
 		v.Summary = s.Title + ": " + sentence(s.Finding) + "; " + lower(sentence(why)) + "."
 	}
-	if len(s.Actions) > 0 {
-		v.First = s.Actions[0]
-	}
+	v.First = s.action()
 	onTheWay := slices.Contains([]string{"connect", "tls", "http"}, s.ID)
 	switch {
 	case r.odd != "" && onTheWay && s.Class != claude.ErrRegion:
 		v.Name, v.Step, v.Who = HijackedDNS, "dns", claude.PartyNetwork
 		v.Summary = "DNS sends " + r.host + " somewhere else (" + r.odd + "), where it fails: " + sentence(s.Finding) + "."
-		if d := r.step("dns"); len(d.Actions) > 0 {
-			v.First = d.Actions[0]
-		}
+		v.First = orElse(r.step("dns").action(), v.First)
 	case s.name == SilentDrop:
 		if p := r.step("path"); p != nil && p.Status == StatusWarning {
 			v.Summary = "TCP: the packets to " + r.hostPort() + " disappear; " + p.Finding + "."
@@ -120,7 +113,7 @@ func (r *run) curlMayWork(s *Step) bool {
 	case "proxy", "dns", "connect", "tls":
 		return s.name == "" || slices.Contains([]string{SilentDrop, ProxyDenied, ProxyAuth, Intercepted, NameFiltered, HelloTooLarge, BrokenFamily}, s.name)
 	case "http":
-		return s.Class == claude.ErrRegion || s.Class == claude.ErrBlocked || s.Class.Error() == string(claude.ErrUnexpectedResponse)
+		return s.Class == claude.ErrRegion || s.Class == claude.ErrBlocked || s.Class == claude.ErrUnexpectedResponse
 	}
 	return false
 }
