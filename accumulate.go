@@ -253,10 +253,7 @@ func input(begun json.RawMessage, data []byte) (whole json.RawMessage, partial s
 		}
 		return begun, ""
 	}
-	dec := wire.NewDecoder(text)
-	dec.Skip()
-	dec.End()
-	if dec.Err() != nil {
+	if checkJSONText(text) != nil {
 		return nil, text
 	}
 	return data, ""

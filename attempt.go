@@ -546,9 +546,7 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, fr
 	}
 	a.secure = c.url.Scheme == "https"
 	full := req.WithContext(a.start(ctx, t))
-	if t.proxy != nil {
-		a.proxied = proxyOf(full, t.proxy) != ""
-	}
+	a.proxied = proxyOf(full, t.proxy) != ""
 	return full, nil
 }
 

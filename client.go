@@ -188,7 +188,7 @@ func (c *Client) prepare(op, method string, u *url.URL, model string, options []
 
 func laneOf(op string) lane {
 	switch op {
-	case "messages.create", "messages.stream":
+	case opCreate, "messages.stream":
 		return laneMessages
 	case "messages.count_tokens":
 		return laneCount
@@ -234,17 +234,15 @@ type Messenger interface {
 
 var _ Messenger = (*MessageService)(nil)
 
+const opCreate = "messages.create"
+
 // Create sends a request and returns the answer. The request is validated first;
 // what the API would refuse is a [*ValidationError] and nothing is sent. Every
 // failure is a [*CallError].
 //
 // https://platform.claude.com/docs/en/api/messages
 func (s *MessageService) Create(ctx context.Context, request Request, options ...CallOption) (*Response, error) {
-	const op = "messages.create"
-	if s.client.streams(&request, options) {
-		request.stream = true
-	}
-	c, _, err := s.client.prepareBody(ctx, op, s.client.create, &request, &request, options)
+	c, _, err := s.client.prepareBody(ctx, opCreate, s.client.create, &request, &request, options)
 	if err != nil {
 		return nil, err
 	}
@@ -272,17 +270,7 @@ func decodeMessage(c *call, body string) (err error) {
 const streamedTokens = 4096
 
 // streams reports whether Create streams a request.
-func (c *Client) streams(r *Request, options []CallOption) bool {
-	mode := c.config.createMode
-	if len(options) > 0 {
-		own := c.config
-		for _, o := range options {
-			if o == nil || o.applyCall(&own) != nil {
-				return false // is reported when the call is prepared
-			}
-		}
-		mode = own.createMode
-	}
+func (r *Request) streams(mode CreateMode) bool {
 	switch mode {
 	case CreateUnary:
 		return false
@@ -380,6 +368,9 @@ func (c *Client) prepareBody(ctx context.Context, op string, u *url.URL, request
 	prepared, cfg, err := c.prepare(op, http.MethodPost, u, request.Model, options)
 	if err != nil {
 		return nil, nil, refuse(op, target, err)
+	}
+	if op == opCreate {
+		request.stream = request.streams(cfg.createMode)
 	}
 	if err := c.validate(ctx, op, request, cfg); err != nil {
 		return nil, nil, refuse(op, target, err)

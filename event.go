@@ -338,15 +338,13 @@ func (e *Event) hasContent() bool {
 	return false
 }
 
-// name describes an event for people: "content_block_start(tool_use)".
-func (e *Event) name() string {
-	switch {
-	case e.Delta != "":
-		return string(e.Type) + "(" + string(e.Delta) + ")"
-	case e.Block != nil:
-		return string(e.Type) + "(" + e.Block.blockType() + ")"
+// brief is what is remembered of the event, for errors.
+func (e *Event) brief() lastEvent {
+	l := lastEvent{typ: e.Type, delta: e.Delta}
+	if e.Block != nil {
+		l.block = e.Block.blockType()
 	}
-	return string(e.Type)
+	return l
 }
 
 // isBlank reports whether an event's data says nothing, as some gateways send.

@@ -131,7 +131,7 @@ type opening struct {
 	failure   string // the data of an error event
 	malformed error  // an event that breaks the protocol
 	err       error  // what ended the stream before any content
-	last      string // the last event
+	last      lastEvent
 	pings     int
 	holder    *holder
 }
@@ -170,7 +170,7 @@ func (h *holder) open() *opening {
 			o.malformed = err
 			return o
 		}
-		o.began, o.last = true, e.name()
+		o.began, o.last = true, e.brief()
 		if h.typed {
 			events = append(events, e)
 		}
@@ -195,13 +195,13 @@ func judgeOpening(o *observation) verdict {
 		o.body = p.failure
 		return fail(newAPIError(o))
 	case p.malformed != nil:
-		return fail(&StreamError{LastEvent: p.last, Pings: p.pings, Err: p.malformed, class: ErrProtocol})
+		return fail(&StreamError{LastEvent: p.last.String(), Pings: p.pings, Err: p.malformed, class: ErrProtocol})
 	case p.err == nil:
 		return verdict{} // content has come
 	case o.caller != nil:
 		return callerEnded(o)
 	}
-	e := &StreamError{LastEvent: p.last, Pings: p.pings, Err: p.err, class: ErrStreamTruncated}
+	e := &StreamError{LastEvent: p.last.String(), Pings: p.pings, Err: p.err, class: ErrStreamTruncated}
 	switch {
 	case o.limit != nil:
 		e.class, e.Err = ErrStreamStalled, o.limit

@@ -513,6 +513,7 @@ type lastEvent struct {
 	block string
 }
 
+// String describes it for people: "content_block_start(tool_use)".
 func (l lastEvent) String() string {
 	switch {
 	case l.delta != "":
@@ -564,10 +565,7 @@ func (r *eventReader) add() error {
 		r.pings++
 		return nil
 	}
-	r.last = lastEvent{typ: e.Type, delta: e.Delta}
-	if e.Block != nil {
-		r.last.block = e.Block.blockType()
-	}
+	r.last = e.brief()
 	if !r.acc.started && e.Type != EventMessageStart && e.Raw == nil {
 		return &protocolError{fmt.Errorf("%s before message_start", e.Type)}
 	}

@@ -30,7 +30,7 @@ func Text(s string, known ...string) string {
 		}
 	}
 	for _, prefix := range secretPrefixes {
-		s = maskAfter(s, prefix, 0, prefix == "sk-")
+		s = maskAfter(s, prefix, prefix == "sk-")
 	}
 	s = maskScheme(s, "bearer")
 	s = maskScheme(s, "basic")
@@ -91,8 +91,8 @@ func isKeyByte(c byte) bool {
 
 // maskAfter masks every word that starts with prefix and goes on for at least
 // minKey more bytes. With wordStart the prefix must begin a word.
-func maskAfter(s, prefix string, from int, wordStart bool) string {
-	for {
+func maskAfter(s, prefix string, wordStart bool) string {
+	for from := 0; ; {
 		i := strings.Index(s[from:], prefix)
 		if i < 0 {
 			return s
