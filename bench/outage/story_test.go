@@ -25,6 +25,19 @@ type row struct {
 // refuses at once.
 func (w *world) flight() time.Duration { return w.between(50*time.Millisecond, 200*time.Millisecond) }
 
+// answer is how long an answer takes: 0.5 to 1.5 s.
+func (w *world) answer() time.Duration {
+	return w.between(500*time.Millisecond, 1500*time.Millisecond)
+}
+
+// earlyPer is how many attempts of each of n processes came before a wait they were
+// told of was over.
+func earlyPer(n int) func(*world) float64 {
+	return func(w *world) float64 {
+		return float64(w.countAttempts(func(a attempt) bool { return a.early })) / float64(n)
+	}
+}
+
 // sections are all stories, for a fleet of n processes. What a server can do grows
 // with the fleet.
 func sections(n int) []section {
@@ -114,13 +127,13 @@ func brownout(n int, refusal float64) story {
 			{name: "requests per call", of: perCall},
 		},
 		server: func(w *world) server {
-			b := &bucket{capacity: 1.4 * float64(n), room: 1.4 * float64(n)}
+			b := newBucket(1.4 * float64(n))
 			return func() outcome {
 				if !b.take(w.now(), refusal) {
 					time.Sleep(w.flight())
 					return outcome{status: 529}
 				}
-				time.Sleep(w.between(500*time.Millisecond, 1500*time.Millisecond))
+				time.Sleep(w.answer())
 				return outcome{status: http.StatusOK}
 			}
 		},
@@ -141,7 +154,7 @@ func randomFailures(n int) story {
 		},
 		server: func(w *world) server {
 			return func() outcome {
-				time.Sleep(w.between(500*time.Millisecond, 1500*time.Millisecond))
+				time.Sleep(w.answer())
 				if w.between(0, 100) < 20 {
 					return outcome{status: http.StatusInternalServerError}
 				}
@@ -157,9 +170,7 @@ func rateLimit(n int) story {
 		chart: "ratelimit", caption: "429 with Retry-After: 5 for 30 s", marks: []float64{limited.Seconds()},
 		processes: n, rate: 2, length: limited + 15*time.Second,
 		rows: []row{
-			{"early attempts of a process", "0", func(w *world) float64 {
-				return float64(w.countAttempts(func(a attempt) bool { return a.early })) / float64(n)
-			}},
+			{"early attempts of a process", "0", earlyPer(n)},
 			{"requests of a process", "", func(w *world) float64 { return float64(len(w.attempts)) / float64(n) }},
 			{"calls failed, %", "", failedShare},
 		},
@@ -183,18 +194,16 @@ func threefold(n int) story {
 		rows: []row{
 			{"calls failed, %", "", failedShare},
 			{"requests per call", "", perCall},
-			{"early attempts of a process", "", func(w *world) float64 {
-				return float64(w.countAttempts(func(a attempt) bool { return a.early })) / float64(n)
-			}},
+			{"early attempts of a process", "", earlyPer(n)},
 		},
 		server: func(w *world) server {
-			b := &bucket{capacity: float64(n) * 2 / 3, room: float64(n) * 2 / 3}
+			b := newBucket(float64(n) * 2 / 3)
 			return func() outcome {
 				if !b.take(w.now(), 0) {
 					time.Sleep(w.flight())
 					return outcome{status: http.StatusTooManyRequests, wait: time.Second}
 				}
-				time.Sleep(w.between(500*time.Millisecond, 1500*time.Millisecond))
+				time.Sleep(w.answer())
 				return outcome{status: http.StatusOK}
 			}
 		},
@@ -209,6 +218,8 @@ type bucket struct {
 	room float64
 	at   time.Duration
 }
+
+func newBucket(capacity float64) *bucket { return &bucket{capacity: capacity, room: capacity} }
 
 // take takes an answer out of it, or only what the refusal costs.
 func (b *bucket) take(now time.Duration, refusal float64) bool {
