@@ -244,7 +244,9 @@ func TestAnEventNamedPingIsOneWhateverItHolds(t *testing.T) {
 func FuzzAStreamOfAMessageAccumulatesToTheMessage(f *testing.F) {
 	f.Add("hello, world", "thought", `{"a":[1,2,{"b":"c"}]}`)
 	f.Add("ä€😀\x00\"\\\n", "", `{}`)
+	f.Add("0", "0", "{\"\xb7\":[]}")
 	f.Fuzz(func(t *testing.T, text, thought, input string) {
+		input = strings.ToValidUTF8(input, "?") // as nothing else can be encoded
 		if !json.Valid([]byte(input)) || !strings.HasPrefix(strings.TrimSpace(input), "{") {
 			input = "{}"
 		}
