@@ -198,19 +198,19 @@ type permit struct {
 	probe bool
 	lease time.Time // when the next call may probe instead
 	ended bool
-	done  func(error) // of gobreaker; nil while it is being asked
+	done  func(error) // of gobreaker, for a probe; nil while it is being asked
 }
 
 // admit lets an attempt through, or says why not. The permit is *ordinary, which
 // the caller provides, unless it is a probe's: the breaker itself keeps that.
 func (b *breaker) admit(now time.Time, ordinary *permit) (*permit, *CircuitOpenError) {
 	p, refused := b.reserve(now, ordinary)
-	if refused != nil {
-		return nil, refused
+	if refused != nil || !p.probe {
+		return p, refused
 	}
 	done, err := b.cycle.Allow()
 	b.mu.Lock()
-	if err == nil && (p.probe || b.state == BreakerClosed && p.epoch == b.epoch) {
+	if err == nil {
 		p.done = done
 		if b.state == BreakerOpen {
 			b.become(BreakerProbing)
@@ -218,16 +218,29 @@ func (b *breaker) admit(now time.Time, ordinary *permit) (*permit, *CircuitOpenE
 		b.mu.Unlock()
 		return p, nil
 	}
-	// It tripped between our look and gobreaker's, or the other way round.
-	if b.probe == p {
-		b.probe = nil
-	}
+	// Others hold what gobreaker lets through, for a moment: see strike.
+	b.probe = nil
 	refused = b.refusal(now)
 	b.mu.Unlock()
-	if err == nil {
+	return nil, refused
+}
+
+// strike tells gobreaker of a failure while the breaker is closed, which makes it ask
+// whether that is enough. Of what succeeds then it need not know: its counts are not
+// read, and each answer would cost an allocation and two looks at the clock.
+func (b *breaker) strike(epoch int) {
+	done, err := b.cycle.Allow()
+	if err != nil {
+		return // it has tripped meanwhile
+	}
+	b.mu.Lock()
+	closed := b.state == BreakerClosed && b.epoch == epoch
+	b.mu.Unlock()
+	if closed {
+		done(errTargetFailed)
+	} else {
 		done(errNeutral)
 	}
-	return nil, refused
 }
 
 // reserve decides by what is ours: the time, and whether a probe is on its way.
@@ -305,7 +318,8 @@ func (p *permit) end(now time.Time, r result, class Class) {
 		b.succeeded = now
 	case neutral:
 	}
-	if b.state == BreakerClosed && p.epoch == b.epoch {
+	current := b.state == BreakerClosed && p.epoch == b.epoch
+	if current {
 		b.flying.remove(p.begun)
 		b.took = now.Sub(p.begun)
 		if r != neutral {
@@ -313,6 +327,12 @@ func (p *permit) end(now time.Time, r result, class Class) {
 		}
 	}
 	b.mu.Unlock()
+	if !p.probe {
+		if current && r == failed {
+			b.strike(p.epoch)
+		}
+		return
+	}
 	switch r {
 	case succeeded:
 		p.done(nil)
