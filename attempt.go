@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -19,13 +18,14 @@ import (
 	"unsafe"
 
 	"github.com/steadfast-go/claude/internal/sse"
+	"github.com/steadfast-go/claude/internal/wire"
 )
 
 // An Attempt is the record of one request on the wire.
 type Attempt struct {
 	Number    int           // from 1
 	Start     time.Time     // when it began
-	Elapsed   time.Duration // until it was judged
+	Elapsed   time.Duration // until there was an answer to judge, or none to come
 	Stage     Stage         // how far it got
 	Status    int           // HTTP status; 0 without an answer
 	RequestID string        // the API's id; empty without an answer of the API
@@ -45,20 +45,6 @@ const (
 // errTooLarge is an answer over maxAnswer.
 var errTooLarge = errors.New("answer too large")
 
-// timeoutError is a limit of Timeouts that ran out.
-type timeoutError struct {
-	name  string // the field of Timeouts
-	limit time.Duration
-}
-
-// Error names the limit.
-func (e *timeoutError) Error() string {
-	return fmt.Sprintf("no progress within Timeouts.%s of %s", e.name, e.limit)
-}
-
-// Timeout makes it a net.Error of sorts.
-func (e *timeoutError) Timeout() bool { return true }
-
 // attemptState follows one attempt through its stages and ends it when a stage
 // takes too long. It is also the context the attempt is made with, so that our
 // own dialer finds it there. The base RoundTripper may call its hooks late, from
@@ -68,21 +54,23 @@ type attemptState struct {
 
 	limits Timeouts
 	cancel context.CancelCauseFunc
-	trace  httptrace.ClientTrace
 	last   context.CancelFunc // ends a raw call together with its last attempt; may be nil
+
+	trace    httptrace.ClientTrace
+	traceKey any // of the hooks, where this context itself has them; else nil
 
 	up   sentBody       // the request's body; here to be allocated with the rest
 	down progressReader // the answer's body; likewise
+	back textBody       // the answer's body for a raw caller, once we have read it; likewise
 
 	sent *sentHeader // collects the headers for the log; nil where nobody asked
 
 	mu      sync.Mutex
-	timer   *time.Timer
-	name    string // the limit the timer is running for
-	limit   time.Duration
+	clock   clock
 	ended   bool
 	stage   Stage
-	addr    string
+	addr    string   // of who is being dialed
+	peer    net.Addr // at the other end of the connection; nil until there is one
 	proxied bool
 	secure  bool     // over TLS
 	conn    net.Conn // the one dialed for the attempt, during its handshake
@@ -98,12 +86,34 @@ type attemptState struct {
 // attemptKey is the context key of the attemptState.
 type attemptKey struct{}
 
-// Value finds the attemptState itself, and what its context holds.
+// Value finds the attemptState itself, its hooks, and what its context holds.
 func (a *attemptState) Value(key any) any {
 	if _, ok := key.(attemptKey); ok {
 		return a
 	}
+	if a.traceKey != nil && key == a.traceKey {
+		return &a.trace
+	}
 	return a.Context.Value(key)
+}
+
+// traceKey returns the key that httptrace asks a context for its hooks with. It is not
+// exported; with it, an attempt's own context has its hooks without another around it.
+func traceKey() any {
+	asked := keyAsked{Context: context.Background()}
+	httptrace.ContextClientTrace(&asked)
+	return asked.key
+}
+
+type keyAsked struct {
+	context.Context
+
+	key any
+}
+
+func (c *keyAsked) Value(key any) any {
+	c.key = key
+	return nil
 }
 
 // start begins an attempt: the context it returns ends with it.
@@ -111,7 +121,7 @@ func (a *attemptState) start(ctx context.Context, t *Transport) context.Context 
 	a.Context, a.cancel = context.WithCancelCause(ctx)
 	a.stage = StageWrite
 	a.arm("FirstByte", a.limits.FirstByte) // for a base that calls no hooks
-	dials := t.dials || !t.ours && t.wraps.Load()
+	// All at once: what lies between may put hooks of its own around those it finds.
 	a.trace.GetConn = func(hostPort string) {
 		if !t.ours && !t.dials {
 			t.wraps.Store(true) // there is a transport of net/http within it
@@ -122,41 +132,45 @@ func (a *attemptState) start(ctx context.Context, t *Transport) context.Context 
 		if a.proxied {
 			stage = StageProxy
 		}
-		a.mu.Unlock()
 		// The dial itself says when it begins; until then it may be a queue of the
 		// base's that we stand in.
-		a.enter(stage, hostPort, "FirstByte", a.limits.FirstByte)
+		a.enterLocked(stage, hostPort, "FirstByte", a.limits.FirstByte)
+		a.mu.Unlock()
 	}
 	a.trace.TLSHandshakeStart = func() { a.connecting(StageTLS, "", "TLS", a.limits.TLS) }
 	a.trace.GotConn = func(i httptrace.GotConnInfo) {
 		a.mu.Lock()
 		a.reused, a.got, a.tried = i.Reused, true, true
-		a.mu.Unlock()
-		addr := ""
-		if i.Conn != nil && i.Conn.RemoteAddr() != nil {
-			addr = i.Conn.RemoteAddr().String()
+		if i.Conn != nil {
+			a.peer = i.Conn.RemoteAddr()
 		}
-		a.enter(StageWrite, addr, "FirstByte", a.limits.FirstByte)
+		a.enterLocked(StageWrite, "", "FirstByte", a.limits.FirstByte)
+		a.mu.Unlock()
 	}
 	a.trace.WroteRequest = func(i httptrace.WroteRequestInfo) {
 		if i.Err == nil {
 			a.mu.Lock()
 			a.wrote = true
+			a.enterLocked(StageWait, "", "FirstByte", a.limits.FirstByte)
 			a.mu.Unlock()
-			a.enter(StageWait, "", "FirstByte", a.limits.FirstByte)
 		}
 	}
 	if t.ours {
 		a.trace.TLSHandshakeDone = func(tls.ConnectionState, error) { a.shake(nil) }
 	}
+	if a.sent != nil {
+		a.trace.WroteHeaderField = a.sent.add
+	}
+	dials := t.dials || !t.ours && t.wraps.Load()
 	if dials {
 		a.trace.DNSStart = func(i httptrace.DNSStartInfo) { a.dialing(StageDNS, i.Host) }
 		a.trace.ConnectStart = func(_, addr string) { a.dialing(StageConnect, addr) }
 	}
-	if a.sent != nil {
-		a.trace.WroteHeaderField = a.sent.add
+	if dials || t.traceKey == nil || httptrace.ContextClientTrace(ctx) != nil { // hooks of the dialer's, or of the caller's
+		return httptrace.WithClientTrace(a, &a.trace)
 	}
-	return httptrace.WithClientTrace(a, &a.trace)
+	a.traceKey = t.traceKey
+	return a
 }
 
 // dialing moves to a stage of dialing the origin; a proxy has one of its own.
@@ -210,10 +224,10 @@ func (a *attemptState) enterLocked(stage Stage, addr, name string, limit time.Du
 		return // a hook that comes late
 	}
 	if addr != "" {
-		a.addr = addr
+		a.addr, a.peer = addr, nil
 	}
 	a.stage = stage
-	if name != "Dial" || a.name != name { // one limit for look-up and every address
+	if name != "Dial" || a.clock.name != name { // one limit for look-up and every address
 		a.armLocked(name, limit)
 	}
 }
@@ -226,30 +240,18 @@ func (a *attemptState) arm(name string, limit time.Duration) {
 }
 
 func (a *attemptState) armLocked(name string, limit time.Duration) {
-	switch {
-	case a.ended:
-	case limit <= 0:
-		a.name, a.limit = name, 0
-		if a.timer != nil {
-			a.timer.Stop()
-		}
-	default:
-		a.name, a.limit = name, limit
-		if a.timer == nil {
-			a.timer = time.AfterFunc(limit, a.expire)
-		} else {
-			a.timer.Reset(limit)
-		}
+	if !a.ended && !a.clock.start(name, limit) {
+		a.clock.timer = time.AfterFunc(limit, a.expire)
 	}
 }
 
-// expire ends the attempt for the limit that ran out.
+// expire ends the attempt for the limit that ran out, if it did.
 func (a *attemptState) expire() {
 	a.mu.Lock()
-	err, ended := &timeoutError{name: a.name, limit: a.limit}, a.ended
+	out, ended := a.clock.rang(), a.ended
 	a.mu.Unlock()
-	if !ended {
-		a.cancel(err)
+	if out != nil && !ended {
+		a.cancel(out)
 	}
 }
 
@@ -257,7 +259,7 @@ func (a *attemptState) expire() {
 func (a *attemptState) progress() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.armLocked(a.name, a.limit)
+	a.armLocked(a.clock.name, a.clock.limit)
 }
 
 // end releases everything the attempt holds. It may be called again.
@@ -265,9 +267,7 @@ func (a *attemptState) end() {
 	a.mu.Lock()
 	a.ended = true
 	last := a.last
-	if a.timer != nil {
-		a.timer.Stop()
-	}
+	a.clock.stop()
 	a.mu.Unlock()
 	a.cancel(nil)
 	if last != nil {
@@ -280,6 +280,9 @@ func (a *attemptState) observe(o *observation, caller context.Context) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	o.stage, o.addr, o.reused, o.hooked = a.stage, a.addr, a.reused, a.hooked
+	if a.peer != nil && (o.err != nil || o.bodyErr != nil) {
+		o.addr = a.peer.String() // not for every answer: it is put together each time
+	}
 	if !a.hooked && a.read && a.stage == StageWrite {
 		a.wrote, o.stage = true, StageWait
 	}
@@ -319,18 +322,36 @@ func (a *attemptState) replayed() bool {
 type sentBody struct {
 	a *attemptState
 
-	mu   sync.Mutex
-	body io.ReadCloser // nil once it is closed
+	mu     sync.Mutex
+	own    wire.BodyReader // of a body that we hold
+	body   io.ReadCloser   // in its place, a raw caller's
+	closed bool
 }
 
-func (b *sentBody) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	body := b.body
-	b.mu.Unlock()
-	if body == nil {
-		return 0, http.ErrBodyReadAfterClose
+// open begins the body of a call. It is false if there is none.
+func (b *sentBody) open(a *attemptState, c *call) (ok bool, err error) {
+	b.a = a
+	if c.newBody != nil {
+		b.body, err = c.newBody()
+		return err == nil, err
 	}
-	n, err := body.Read(p)
+	b.own.Reset(c.body)
+	return c.body.Len() > 0, nil
+}
+
+func (b *sentBody) Read(p []byte) (n int, err error) {
+	b.mu.Lock()
+	body, closed := b.body, b.closed
+	if body == nil && !closed {
+		n, err = b.own.Read(p) // with the lock: Close may come at any time
+	}
+	b.mu.Unlock()
+	switch {
+	case closed:
+		return 0, http.ErrBodyReadAfterClose
+	case body != nil:
+		n, err = body.Read(p)
+	}
 	if errors.Is(err, io.EOF) {
 		b.a.mu.Lock()
 		b.a.read = true
@@ -343,7 +364,7 @@ func (b *sentBody) Read(p []byte) (int, error) {
 func (b *sentBody) Close() error {
 	b.mu.Lock()
 	body := b.body
-	b.body = nil
+	b.own, b.body, b.closed = wire.BodyReader{}, nil, true
 	b.mu.Unlock()
 	if body == nil {
 		return nil
@@ -354,6 +375,7 @@ func (b *sentBody) Close() error {
 // outcome is an attempt with its verdict.
 type outcome struct {
 	verdict
+	at       time.Time // when it was judged
 	record   Attempt
 	replayed *Attempt // net/http had sent it before, on a kept connection that was dead
 	header   http.Header
@@ -363,9 +385,14 @@ type outcome struct {
 }
 
 // attempt makes one attempt of a call.
-func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool) outcome {
-	out := outcome{record: Attempt{Number: number, Start: time.Now()}}
-	a := &attemptState{limits: c.timeouts}
+func (t *Transport) attempt(ctx context.Context, c *call, now time.Time, fresh bool) outcome {
+	number := c.attempt
+	out := outcome{record: Attempt{Number: number, Start: now}}
+	a := &c.firstState
+	if number > 1 {
+		a = new(attemptState)
+	}
+	a.limits = c.timeouts
 	judged := false
 	defer func() {
 		if !judged && a.cancel != nil {
@@ -379,7 +406,7 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool
 			out.verdict = callerEnded(&observation{caller: ctxErr})
 		}
 		out.record.Stage = StageConfig
-		out.finish()
+		out.finish(time.Now())
 		return out
 	}
 	resp, err := t.send(req, fresh)
@@ -448,14 +475,15 @@ func (t *Transport) attempt(ctx context.Context, c *call, number int, fresh bool
 		resp.Body = body
 		a.arm("StreamIdle", 0)
 	}
-	out.finish()
+	out.finish(o.now)
 	return out
 }
 
 // finish completes the record from the verdict.
-func (out *outcome) finish() {
+func (out *outcome) finish(now time.Time) {
+	out.at = now
 	r := &out.record
-	r.Elapsed = time.Since(r.Start)
+	r.Elapsed = now.Sub(r.Start)
 	r.Class, r.Err, r.Processed = out.class, out.err, out.processed
 	if out.class == "" {
 		r.Processed = Ran
@@ -498,18 +526,14 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, fr
 		header = make(http.Header, len(c.header)+1)
 		maps.Copy(header, c.header)
 	}
-	if cred := c.credential; cred != nil {
-		token, err := cred.Token(ctx)
+	if c.credential != nil {
+		token, err := setCredential(ctx, header, c.credential)
 		if err != nil {
-			return nil, &ConfigError{Field: "Credential", Problem: "gave no token", Err: err}
-		}
-		if problem := checkSecret(token.Secret.Reveal()); problem != "" {
-			return nil, &ConfigError{Field: "Credential", Problem: "the token " + problem}
+			return nil, err
 		}
 		out.token = token
-		setCredential(header, token)
 	}
-	body, err := c.openBody()
+	hasBody, err := a.up.open(a, c)
 	if err != nil {
 		return nil, &ConfigError{Field: "GetBody", Problem: "failed", Err: err}
 	}
@@ -520,10 +544,9 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, fr
 		Method: c.method, URL: c.url, Host: c.host, Header: header, Close: c.close, Trailer: c.trailer,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
-	if body == nil {
+	if !hasBody {
 		a.read = true
 	} else {
-		a.up.a, a.up.body = a, body
 		req.Body, req.ContentLength = &a.up, c.length
 		// By HTTP/1.1, net/http alone knows that nothing was written to a kept
 		// connection. It may then send the request again: once, and not on another
@@ -536,11 +559,9 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, fr
 					return nil, errReplayed
 				}
 				closeIdle(t.base)
-				again, err := c.openBody()
-				if err != nil {
-					return nil, err
-				}
-				return &sentBody{a: a, body: again}, nil
+				again := new(sentBody)
+				_, err := again.open(a, c)
+				return again, err
 			}
 		}
 	}
@@ -557,28 +578,6 @@ var errReplayed = errors.New("a kept connection was dead, the request was sent a
 // even when it may have run. The API knows no such header, so it may not.
 func idempotent(h http.Header) bool {
 	return h["Idempotency-Key"] != nil || h["X-Idempotency-Key"] != nil
-}
-
-// openBody returns a reader of the body from its beginning, nil without a body.
-func (c *call) openBody() (io.ReadCloser, error) {
-	switch {
-	case c.newBody != nil:
-		return c.newBody()
-	case c.body.Len() > 0:
-		return c.body.Reader(), nil
-	}
-	return nil, nil //nolint:nilnil // no body is no error
-}
-
-// setCredential makes the token the only credential of a request.
-func setCredential(h http.Header, token Token) {
-	h.Del("Authorization")
-	h.Del("X-Api-Key")
-	if token.Scheme == AuthBearer {
-		h["Authorization"] = []string{"Bearer " + token.Secret.Reveal()}
-	} else {
-		h["X-Api-Key"] = []string{token.Secret.Reveal()}
-	}
 }
 
 // readAnswer reads as much of an answer as its judgement needs: all of it for the
@@ -673,13 +672,13 @@ func (a *attemptState) readTyped(o *observation, resp *http.Response) {
 // large for that is not judged: the caller reads on where we stopped.
 func (a *attemptState) readRaw(o *observation, resp *http.Response) {
 	data, err := readUpTo(&a.down, maxAnswer, resp.ContentLength)
-	again := bodyOf(shared(data))
+	a.back.Reset(shared(data))
 	if errors.Is(err, errTooLarge) {
-		resp.Body = &replayedBody{Reader: io.MultiReader(again, &a.down), Closer: resp.Body}
+		resp.Body = &replayedBody{Reader: io.MultiReader(&a.back, &a.down), Closer: resp.Body}
 		return
 	}
 	_ = resp.Body.Close()
-	again.err, resp.Body = brokenBody(err), again
+	a.back.err, resp.Body = brokenBody(err), &a.back
 	o.body, o.bodyErr, o.whole = shared(data), err, true
 	if err == nil && isZipped(resp) {
 		unzip, err := gzip.NewReader(strings.NewReader(o.body))

@@ -23,7 +23,7 @@ func (i instant) RoundTrip(r *http.Request) (*http.Response, error) {
 		_ = r.Body.Close()
 	}
 	return &http.Response{
-		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(len(i.body)),
+		StatusCode: http.StatusOK, Proto: "HTTP/2.0", ProtoMajor: 2, ContentLength: int64(len(i.body)),
 		Header:  http.Header{"Content-Type": {"application/json"}, "Request-Id": {"req_1"}},
 		Body:    io.NopCloser(strings.NewReader(i.body)),
 		Request: r,

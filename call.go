@@ -56,6 +56,7 @@ type call struct {
 	held      *permit // that permit, or the probe's, to be freed whatever happens
 
 	// Room for a call that goes well.
+	firstState     attemptState
 	firstAttempt   [1]Attempt
 	firstDecisions [2]Decision
 }
@@ -102,6 +103,7 @@ func (t *Transport) run(ctx context.Context, c *call) (out outcome, attempts []A
 	start := time.Now()
 	c.transport, c.info.ID = t, t.calls.Add(1)
 	c.state = t.targets.get(c.info.Target, start)
+	c.info.Target = c.state.target
 	c.left = c.state.budget.add(start, 0)
 	if c.observer.CallStart != nil {
 		ctx = c.observer.CallStart(ctx, c.info)
@@ -153,13 +155,13 @@ func (t *Transport) attempts(ctx, callCtx context.Context, c *call) (out outcome
 	}()
 	for {
 		c.attempt = len(attempts) + 1
-		pass, refused := c.admit(ctx, callCtx, &out)
+		now, pass, refused := c.admit(ctx, callCtx, &out)
 		if refused != nil {
 			r.giveBack(time.Now())
 			failure = refused
 			break
 		}
-		out = t.observedAttempt(ctx, callCtx, c, pass, c.attempt, fresh)
+		out = t.observedAttempt(ctx, callCtx, c, pass, now, fresh)
 		if out.replayed != nil {
 			attempts = append(attempts, *out.replayed)
 			c.note(ctx, Decision{At: time.Now(), Layer: LayerAttempt, Action: ActionReplay, Reason: string(ErrStaleConnection)})
@@ -240,17 +242,17 @@ func set(resp *http.Response, body string) *http.Response {
 // admit waits until the target may be asked: at its gate first, so that a call in
 // the queue never holds a probe of the breaker. last is the attempt before; its
 // class is empty where there was none.
-func (c *call) admit(ctx, callCtx context.Context, last *outcome) (*permit, *CallError) {
+func (c *call) admit(ctx, callCtx context.Context, last *outcome) (now time.Time, pass *permit, refused *CallError) {
+	now = time.Now()
 	if !c.retry.Gate.Off {
-		if refused := c.passGate(ctx, callCtx, last); refused != nil {
-			return nil, refused
+		if now, refused = c.passGate(ctx, callCtx, now, last); refused != nil {
+			return now, nil, refused
 		}
 	}
 	b := c.state.breaker
 	if b == nil {
-		return nil, nil //nolint:nilnil // no breaker, no permit
+		return now, nil, nil
 	}
-	now := time.Now()
 	pass, open := b.admit(now, &c.pass)
 	if open != nil {
 		c.tell(ctx)
@@ -259,7 +261,7 @@ func (c *call) admit(ctx, callCtx context.Context, last *outcome) (*permit, *Cal
 			state = BreakerProbing
 		}
 		c.note(ctx, Decision{At: now, Layer: LayerBreaker, Action: ActionRefuse, Reason: string(state), Wait: open.RetryAt.Sub(now)})
-		return nil, c.refused(last, ErrCircuitOpen, open, ReasonCircuit, open.RetryAt)
+		return now, nil, c.refused(last, ErrCircuitOpen, open, ReasonCircuit, open.RetryAt)
 	}
 	c.held = pass
 	state := BreakerClosed
@@ -268,17 +270,15 @@ func (c *call) admit(ctx, callCtx context.Context, last *outcome) (*permit, *Cal
 		state = BreakerProbing
 	}
 	c.note(ctx, Decision{At: now, Layer: LayerBreaker, Action: ActionAdmit, Reason: string(state)})
-	return pass, nil
+	return now, pass, nil
 }
 
-// passGate waits for the gate to open, if that is soon enough.
-func (c *call) passGate(ctx, callCtx context.Context, last *outcome) *CallError {
-	patience := c.retry.MaxRetryAfter
-	for {
-		now := time.Now()
+// passGate waits for the gate to open, if that is soon enough, and returns the time.
+func (c *call) passGate(ctx, callCtx context.Context, now time.Time, last *outcome) (time.Time, *CallError) {
+	for patience := c.retry.MaxRetryAfter; ; now = time.Now() {
 		s, shut := c.state.gate.ask(c.account^uint64(c.lane), now)
 		if !shut {
-			return nil
+			return now, nil
 		}
 		left := s.until.Sub(now)
 		wait := left + spread(left)
@@ -293,7 +293,7 @@ func (c *call) passGate(ctx, callCtx context.Context, last *outcome) *CallError 
 		if reason != "" {
 			c.note(ctx, Decision{At: now, Layer: LayerGate, Action: ActionRefuse, Reason: string(reason), Wait: left})
 			own := new(*s.err) // its fields are the caller's
-			return c.refused(last, class, own, reason, s.told)
+			return now, c.refused(last, class, own, reason, s.told)
 		}
 		patience -= left
 		c.note(ctx, Decision{At: now, Layer: LayerGate, Action: ActionWait, Reason: string(class), Wait: wait})
@@ -303,9 +303,9 @@ func (c *call) passGate(ctx, callCtx context.Context, last *outcome) *CallError 
 		if err := sleep(callCtx, wait); err != nil {
 			if last.class == "" {
 				gone := outcome{verdict: verdict{class: class, processed: NotSent, err: s.err}}
-				return c.endedWhileWaiting(ctx, &gone, s.err, err)
+				return now, c.endedWhileWaiting(ctx, &gone, s.err, err)
 			}
-			return c.endedWhileWaiting(ctx, last, last.err, err)
+			return now, c.endedWhileWaiting(ctx, last, last.err, err)
 		}
 	}
 }
@@ -327,7 +327,7 @@ func (c *call) refused(last *outcome, class Class, err error, reason Reason, at 
 
 // observedAttempt makes an attempt between its two hooks. Whatever happens in it,
 // a panic of a hook or of the base included, frees its permit.
-func (t *Transport) observedAttempt(ctx, callCtx context.Context, c *call, pass *permit, number int, fresh bool) (out outcome) {
+func (t *Transport) observedAttempt(ctx, callCtx context.Context, c *call, pass *permit, now time.Time, fresh bool) (out outcome) {
 	c.state.attempts.Add(1)
 	c.state.inFlight.Add(1)
 	whole := false
@@ -339,9 +339,9 @@ func (t *Transport) observedAttempt(ctx, callCtx context.Context, c *call, pass 
 	}()
 	attemptCtx := callCtx
 	if c.observer.AttemptStart != nil {
-		attemptCtx = c.observer.AttemptStart(callCtx, c.info, number)
+		attemptCtx = c.observer.AttemptStart(callCtx, c.info, c.attempt)
 	}
-	out = t.attempt(attemptCtx, c, number, fresh)
+	out = t.attempt(attemptCtx, c, now, fresh)
 	if (out.class == ErrDeadline || out.class == ErrCanceled) && ctx.Err() == nil && c.timeouts.Total > 0 {
 		// It was our own Total that ended it, not the caller; but like the caller's
 		// patience, it says nothing of the target.
@@ -365,7 +365,7 @@ func (t *Transport) observedAttempt(ctx, callCtx context.Context, c *call, pass 
 
 // report tells the target's breaker, gate and budget what an attempt came to.
 func (c *call) report(ctx context.Context, pass *permit, out *outcome, r *retrier) {
-	now := time.Now()
+	now := out.at
 	switch {
 	case pass == nil:
 	case out.class == "" && out.resp != nil && !pass.probe && isStream(out.header):

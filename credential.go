@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -72,10 +73,49 @@ type CredentialInfo struct {
 	Source string     // where it comes from
 }
 
-// staticCredential never changes.
-type staticCredential struct{ token Token }
+// staticCredential never changes. Its secret has been checked.
+type staticCredential struct {
+	token  Token
+	header []string // its value, ready to be sent
+}
+
+func newStaticCredential(value, source string, scheme AuthScheme) *staticCredential {
+	token := Token{Secret: NewSecret(value), Scheme: scheme, Source: source}
+	return &staticCredential{token, token.header()}
+}
 
 func (c *staticCredential) Token(context.Context) (Token, error) { return c.token, nil }
+
+// header is the value of the header that the token goes into.
+func (t *Token) header() []string {
+	if t.Scheme == AuthBearer {
+		return []string{"Bearer " + t.Secret.Reveal()}
+	}
+	return []string{t.Secret.Reveal()}
+}
+
+// setCredential gets a credential's token and makes it the only one of a request.
+func setCredential(ctx context.Context, h http.Header, cred Credential) (token Token, err error) {
+	var value []string
+	if static, ok := cred.(*staticCredential); ok {
+		token, value = static.token, static.header
+	} else {
+		if token, err = cred.Token(ctx); err != nil {
+			return token, &ConfigError{Field: "Credential", Problem: "gave no token", Err: err}
+		}
+		if problem := checkSecret(token.Secret.Reveal()); problem != "" {
+			return token, &ConfigError{Field: "Credential", Problem: "the token " + problem}
+		}
+		value = token.header()
+	}
+	set, other := "X-Api-Key", "Authorization"
+	if token.Scheme == AuthBearer {
+		set, other = other, set
+	}
+	h[set] = value
+	delete(h, other)
+	return token, nil
+}
 
 // checkSecret says what is wrong with the shape of a key or token; "" if nothing
 // is. It never quotes it.

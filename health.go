@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,6 +86,7 @@ func (ts *targets) get(target Target, now time.Time) *targetState {
 		if len(ts.all) >= maxTargets {
 			ts.forget()
 		}
+		target.Model = strings.Clone(target.Model) // of a raw call, it lies in the body
 		s = &targetState{target: target, budget: budget{policy: ts.budget}}
 		if !ts.policy.Off {
 			s.breaker = newBreaker(target, ts.policy, rand.Float64)

@@ -90,7 +90,7 @@ func withSecret(name, value string, scheme AuthScheme) Option {
 		if problem := checkSecret(value); problem != "" {
 			return &ConfigError{Field: name, Problem: "the credential " + problem}
 		}
-		return c.setCredential(name, &staticCredential{Token{Secret: NewSecret(value), Scheme: scheme, Source: name}}, scheme)
+		return c.setCredential(name, newStaticCredential(value, name, scheme), scheme)
 	})
 }
 
@@ -499,7 +499,7 @@ func (c *config) fromEnvironment(env environment) (warning string, err error) {
 		if problem := checkSecret(value); problem != "" {
 			return "", &ConfigError{Field: name, Problem: "the credential " + problem}
 		}
-		c.credential = &staticCredential{Token{Secret: NewSecret(value), Scheme: scheme, Source: name}}
+		c.credential = newStaticCredential(value, name, scheme)
 		c.source = &CredentialInfo{Scheme: scheme, Source: name}
 	}
 	for line := range strings.Lines(env.headers) {

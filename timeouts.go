@@ -1,6 +1,9 @@
 package claude
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // NoTimeout switches a limit of [Timeouts] off.
 const NoTimeout time.Duration = -1
@@ -57,4 +60,72 @@ func (t Timeouts) check() error {
 		}
 	}
 	return nil
+}
+
+// timeoutError is a limit of Timeouts that ran out.
+type timeoutError struct {
+	name  string // the field of Timeouts
+	limit time.Duration
+}
+
+// Error names the limit.
+func (e *timeoutError) Error() string {
+	return fmt.Sprintf("no progress within Timeouts.%s of %s", e.name, e.limit)
+}
+
+// Timeout makes it a net.Error of sorts.
+func (e *timeoutError) Timeout() bool { return true }
+
+// clock runs for one limit at a time. A stream starts it twice with every read, so
+// that its timer is not set again each time: where that rings too early, it is set to
+// what is left.
+type clock struct {
+	name  string // of the limit, a field of Timeouts
+	limit time.Duration
+
+	timer *time.Timer
+	begun time.Time     // what the times below are counted from
+	due   time.Duration // when the limit has run out; 0: there is none
+	rings time.Duration // when the timer rings; 0: it does not
+}
+
+// start begins a limit in place of the one before; 0 is none. It is false if the
+// caller is to make a timer first.
+func (c *clock) start(name string, limit time.Duration) bool {
+	c.name, c.limit = name, max(0, limit)
+	if limit <= 0 {
+		c.due = 0
+		return true
+	}
+	if c.timer == nil {
+		c.begun, c.due, c.rings = time.Now(), limit, limit
+		return false
+	}
+	c.due = time.Since(c.begun) + limit
+	if c.rings == 0 || c.due < c.rings {
+		c.rings = c.due
+		c.timer.Reset(limit)
+	}
+	return true
+}
+
+// rang is asked when the timer has rung: it returns the limit that has run out, or
+// nil if none has.
+func (c *clock) rang() *timeoutError {
+	c.rings = 0
+	if c.due == 0 {
+		return nil
+	}
+	if left := c.due - time.Since(c.begun); left > 0 {
+		c.rings = c.due
+		c.timer.Reset(left)
+		return nil
+	}
+	return &timeoutError{name: c.name, limit: c.limit}
+}
+
+func (c *clock) stop() {
+	if c.timer != nil {
+		c.timer.Stop()
+	}
 }

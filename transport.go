@@ -67,6 +67,7 @@ type Transport struct {
 	observer Observer
 	proxy    func(*http.Request) (*url.URL, error) // of a base that is ours
 	seed     maphash.Seed
+	traceKey any // where a context has the hooks of httptrace
 	targets  targets
 	wraps    atomic.Bool // a base of the user's that has a transport of net/http in it
 
@@ -96,7 +97,7 @@ func (t *Transport) init() error {
 		}
 		t.retry, t.limit = t.Retry.withDefaults(), t.Timeouts.withDefaults()
 		t.targets.policy, t.targets.budget = t.Breaker.withDefaults(), t.retry.Budget
-		t.seed = maphash.MakeSeed()
+		t.seed, t.traceKey = maphash.MakeSeed(), traceKey()
 		t.observer = t.Observer
 		if t.Logger != nil {
 			t.observer = joinTwo(t.observer, slogObserver(t.Logger))
@@ -186,6 +187,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	c, err := t.rawCall(req)
 	if err != nil {
+		c.info.Target.Model = strings.Clone(c.info.Target.Model) // it lies in the body
 		return nil, refuse(c.info.Op, c.info.Target, err)
 	}
 	out, _, failure := t.run(req.Context(), c)
@@ -283,10 +285,8 @@ func (t *Transport) rawCall(req *http.Request) (*call, error) {
 	if err != nil {
 		return c, err
 	}
-	// A copy, and not of anything: the target outlives the call.
-	c.info.Target.Model = strings.Clone(wire.NewDecoder(shared(data)).PeekString("model"))
-	if len(c.info.Target.Model) > maxModel {
-		c.info.Target.Model = ""
+	if model := wire.NewDecoder(shared(data)).PeekString("model"); len(model) <= maxModel {
+		c.info.Target.Model = model
 	}
 	c.tokens = (len(data) - rawMediaSize(shared(data))*9/10) / bytesPerToken
 	if kind == kindMessage && data != nil && t.Validation != TransportValidationOff {

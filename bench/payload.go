@@ -37,7 +37,7 @@ func (m memory) RoundTrip(r *http.Request) (*http.Response, error) {
 		kind, length = "text/event-stream", -1
 	}
 	return &http.Response{
-		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: length,
+		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/2.0", ProtoMajor: 2, ContentLength: length,
 		Header:  http.Header{"Content-Type": {kind}, "Request-Id": {"req_1"}},
 		Body:    io.NopCloser(strings.NewReader(m.body)),
 		Request: r,

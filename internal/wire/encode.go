@@ -211,10 +211,11 @@ func (b Body) Head(n int) []byte {
 	return head[:k]
 }
 
-// Reader returns a new reader from the beginning. Closing it does nothing.
-func (b Body) Reader() io.ReadCloser { return &bodyReader{body: b} }
+// Reader returns a new reader from the beginning.
+func (b Body) Reader() *BodyReader { return &BodyReader{body: b} }
 
-type bodyReader struct {
+// A BodyReader reads a Body. The zero value reads an empty one.
+type BodyReader struct {
 	body Body
 	next int // the next borrowed piece
 	off  int // read so far of buf, or of that piece when inside it
@@ -223,7 +224,7 @@ type bodyReader struct {
 }
 
 // Read copies the pieces in their order.
-func (r *bodyReader) Read(p []byte) (n int, err error) {
+func (r *BodyReader) Read(p []byte) (n int, err error) {
 	for n < len(p) {
 		if r.in {
 			s := r.body.borrowed[r.next].s
@@ -254,8 +255,8 @@ func (r *bodyReader) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Close does nothing; the body may be read again.
-func (r *bodyReader) Close() error { return nil }
+// Reset makes it read b from the beginning.
+func (r *BodyReader) Reset(b Body) { *r = BodyReader{body: b} }
 
 // A UTF8Error is text that is not valid UTF-8.
 type UTF8Error struct{ Offset int }
