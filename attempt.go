@@ -523,8 +523,7 @@ func (t *Transport) newRequest(ctx context.Context, c *call, a *attemptState, fr
 	if !c.raw || c.credential != nil {
 		// A map of its own for each attempt: the base may be the user's, and add to
 		// it. The values are shared and never written.
-		header = make(http.Header, len(c.header)+1)
-		maps.Copy(header, c.header)
+		header = maps.Clone(c.header)
 	}
 	if c.credential != nil {
 		token, err := setCredential(ctx, header, c.credential)
