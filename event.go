@@ -150,7 +150,11 @@ func decodeDelta(data []byte, e *Event, scratch []byte) ([]byte, error) {
 		if !ok || !isTail(tail) {
 			return scratch, errUnusual
 		}
-		*e = Event{Type: EventBlockDelta, Index: index, Delta: usual.delta, text: text}
+		if e.Type == EventBlockDelta && e.Delta == usual.delta && e.Raw == nil && e.Citation == nil {
+			e.Index, e.text = index, text // like the one before, as most are: the rest is empty
+		} else {
+			*e = Event{Type: EventBlockDelta, Index: index, Delta: usual.delta, text: text}
+		}
 		return scratch, nil
 	}
 	return scratch, errUnusual
@@ -163,6 +167,9 @@ const maxBlocks = 1 << 20
 // that the API puts there to hide lengths.
 func isTail(tail []byte) bool {
 	closed := 0
+	if len(tail) >= 2 && tail[0] == '}' && tail[1] == '}' {
+		closed, tail = 2, tail[2:]
+	}
 	for _, c := range tail {
 		switch c {
 		case '}':
@@ -179,16 +186,16 @@ func isTail(tail []byte) bool {
 // text is a part of data, else of scratch.
 func unquote(data, scratch []byte) (text, tail, _ []byte, ok bool) {
 	s := unsafe.String(unsafe.SliceData(data), len(data)) // only read, and only until we return
-	end := wire.PlainEnd(s)
+	end, ascii := wire.PlainEnd(s)
 	if end < len(data) && data[end] == '"' {
 		text = data[:end]
 	} else {
 		if scratch, end, ok = wire.AppendUnescaped(scratch[:0], s, end); !ok {
 			return nil, nil, scratch, false
 		}
-		text = scratch
+		text, ascii = scratch, false
 	}
-	if !utf8.Valid(text) {
+	if !ascii && !utf8.Valid(text) {
 		return nil, nil, scratch, false
 	}
 	return text, data[end+1:], scratch, true
@@ -349,6 +356,9 @@ func (e *Event) brief() lastEvent {
 
 // isBlank reports whether an event's data says nothing, as some gateways send.
 func isBlank(data []byte) bool {
+	if len(data) > 0 && data[0] == '{' {
+		return false
+	}
 	data = bytes.TrimSpace(data)
 	return len(data) == 0 || string(data) == "[DONE]"
 }

@@ -128,7 +128,7 @@ func (s *Stream) resume(err error) bool {
 			s.ready = append(s.ready, e)
 		}
 	}
-	closed := s.closed
+	closed := s.closed.Load()
 	broken := s.events.failure(err, caller, limit, s.info.header)
 	broken.Partial, broken.request = s.partial(), s.call.request
 	onlyText := s.events.acc.onlyText()
@@ -176,7 +176,7 @@ func (s *Stream) span(total time.Duration) (context.Context, context.CancelFunc)
 // join makes the stream go on with another, and tells the end of the call so far.
 func (s *Stream) join(next *Stream, broken *StreamError) bool {
 	s.mu.Lock()
-	if s.closed {
+	if s.closed.Load() {
 		s.mu.Unlock()
 		_ = next.Close()
 		return false // finish tells of this one

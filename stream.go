@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/steadfast-go/claude/internal/redact"
@@ -58,7 +59,7 @@ type Stream struct {
 
 	mu     sync.Mutex // guards what follows, and events' accumulator
 	used   bool
-	closed bool
+	closed atomic.Bool // changed under mu; read for every event without it
 	done   bool
 	resp   *Response
 	err    *CallError
@@ -237,7 +238,7 @@ func (s *Stream) RequestID() string {
 // that is reading ends with an error of class [ErrCanceled].
 func (s *Stream) Close() error {
 	s.mu.Lock()
-	s.closed = true
+	s.closed.Store(true)
 	idle := !s.used
 	s.used = true
 	s.endAgain()
@@ -283,10 +284,7 @@ func (s *Stream) next() (more bool, _ error) {
 	if s.events.acc.stopped {
 		return false, s.finish(nil)
 	}
-	s.mu.Lock()
-	closed := s.closed
-	s.mu.Unlock()
-	if closed {
+	if s.closed.Load() {
 		return false, s.finish(errLeft)
 	}
 	s.watchProgress()
@@ -388,7 +386,9 @@ func (s *Stream) warn(message string) {
 func (s *Stream) leave() {
 	s.mu.Lock()
 	done, whole := s.done, s.events.acc.stopped
-	s.closed = s.closed || !done
+	if !done {
+		s.closed.Store(true)
+	}
 	for !done && len(s.events.queue) > 0 && !s.events.acc.started { // it had come, and was billed
 		s.events.event, s.events.queue = s.events.queue[0], s.events.queue[1:]
 		_ = s.events.add()
@@ -458,7 +458,7 @@ func (s *Stream) ends() (limit *timeoutError, caller error) {
 
 // failed makes the stream's error. The lock is held.
 func (s *Stream) failed(err, caller error, limit *timeoutError) *CallError {
-	if s.closed && caller == nil && limit == nil {
+	if s.closed.Load() && caller == nil && limit == nil {
 		err, caller = errLeft, fmt.Errorf("%w: %w", errLeft, context.Canceled)
 	}
 	e := s.events.failure(err, caller, limit, s.info.header)
@@ -565,7 +565,9 @@ func (r *eventReader) add() error {
 		r.pings++
 		return nil
 	}
-	r.last = e.brief()
+	if e.Type != EventBlockDelta || e.Delta != r.last.delta { // else it is as the one before
+		r.last = e.brief()
+	}
 	if !r.acc.started && e.Type != EventMessageStart && e.Raw == nil {
 		return &protocolError{fmt.Errorf("%s before message_start", e.Type)}
 	}

@@ -56,7 +56,7 @@ func (s *Reader) Continue(src io.Reader) { s.src = src }
 // skipped, as the standard has it. At the end of the source Next returns the
 // source's error; an event without the blank line behind it is not returned.
 func (s *Reader) Next() (name, data []byte, err error) {
-	if errors.Is(s.err, ErrTooLarge) {
+	if s.err != nil && errors.Is(s.err, ErrTooLarge) {
 		return nil, nil, s.err
 	}
 	s.begin()
@@ -103,14 +103,17 @@ func (s *Reader) line() (line span, ok bool) {
 		}
 	}
 	rest := s.buf[s.scanned:s.end]
-	n := bytes.IndexByte(rest, '\n')
-	if s.anyCR {
-		before := rest
-		if n >= 0 {
-			before = rest[:n]
-		}
-		if m := bytes.IndexByte(before, '\r'); m >= 0 {
-			n = m
+	n := 0
+	if len(rest) == 0 || rest[0] != '\n' { // most often every third line is blank
+		n = bytes.IndexByte(rest, '\n')
+		if s.anyCR {
+			before := rest
+			if n >= 0 {
+				before = rest[:n]
+			}
+			if m := bytes.IndexByte(before, '\r'); m >= 0 {
+				n = m
+			}
 		}
 	}
 	if n < 0 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -582,8 +583,24 @@ func Valid(data []byte, depth int) error {
 }
 
 // PlainEnd returns how much of a JSON string, behind its first quote, is plain: the
-// index of the first quote, backslash or control character, or len(s).
-func PlainEnd(s string) int { return skipPlain(s, 0) }
+// index of the first quote, backslash or control character, or len(s). ascii says that
+// nothing up to there is beyond ASCII.
+func PlainEnd(s string) (end int, ascii bool) {
+	var seen uint64
+	for ; end+8 <= len(s); end += 8 {
+		w := load(s, end)
+		if marks := special(w); marks != 0 {
+			n := bits.TrailingZeros64(marks) &^ 7
+			return end + n>>3, (seen|w&(1<<n-1))&highs == 0
+		}
+		seen |= w
+	}
+	for end < len(s) && s[end] >= 0x20 && s[end] != '"' && s[end] != '\\' {
+		seen |= uint64(s[end])
+		end++
+	}
+	return end, seen&highs == 0
+}
 
 // AppendUnescaped appends a JSON string, behind its first quote, with its escapes
 // resolved; the first plain bytes are known to have none. It returns the index of

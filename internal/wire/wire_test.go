@@ -581,3 +581,25 @@ func FuzzBody(f *testing.F) {
 		require.Equal(t, want, got.Bytes())
 	})
 }
+
+func TestPlainEndStopsAtTheFirstByteThatIsNotPlainAndKnowsASCII(t *testing.T) {
+	for _, special := range []string{"", `"`, `\`, "\n", "\x00", "\x1f"} {
+		for _, behind := range []string{"", "x", `"`, "é and more than eight bytes"} {
+			for length := range 25 {
+				for accent := -1; accent < length; accent++ {
+					plain := []byte(strings.Repeat("a", length))
+					if accent >= 0 {
+						plain[accent] = 0xe9
+					}
+					s := string(plain) + special
+					if special != "" {
+						s += behind
+					}
+					end, ascii := PlainEnd(s)
+					require.Equal(t, length, end, "%q", s)
+					require.Equal(t, accent < 0, ascii, "%q", s)
+				}
+			}
+		}
+	}
+}
