@@ -12,17 +12,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"strings"
+	"time"
+
+	"github.com/steadfast-go/claude/bench/internal/reporttest"
 )
 
 // What the command tells the test.
@@ -48,55 +47,20 @@ func run(args []string, w io.Writer) (err error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	dir, err := packageDir(ctx)
-	if err != nil {
-		return err
-	}
+	test := reporttest.Command{Package: "outage", Test: "TestOutage", Timeout: 10 * time.Minute, Variable: outVariable, File: fileName}
 	folder := *out
-	switch {
-	case folder != "":
-	case *quick:
-		if folder, err = os.MkdirTemp("", "outage"); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	default:
-		folder = filepath.Join(dir, "..", "..", "docs", "bench")
-	}
-	if folder, err = filepath.Abs(folder); err != nil {
-		return err
-	}
-	// A cached result would write nothing, hence -count=1.
-	test := exec.CommandContext(ctx, "go", "test", "-run", "^TestOutage$", "-count=1", "-v", "-timeout", "10m", ".")
-	test.Dir = dir
-	test.Env = append(os.Environ(), outVariable+"="+folder)
 	if *quick {
 		test.Env = append(test.Env, quickVariable+"=1")
+		if folder == "" {
+			if folder, err = os.MkdirTemp("", "outage"); err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+		}
 	}
-	test.Stdout, test.Stderr = os.Stderr, os.Stderr
-	if err := test.Run(); err != nil {
-		return fmt.Errorf("go test: %w", err)
+	path, err := test.Run(ctx, w, folder)
+	if err == nil && (*out != "" || !*quick) {
+		fmt.Fprintln(os.Stderr, "written to", path)
 	}
-	report, err := os.ReadFile(filepath.Join(folder, fileName))
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(w, bytes.NewReader(report)); err != nil {
-		return err
-	}
-	if *out != "" || !*quick {
-		fmt.Fprintln(os.Stderr, "written to", filepath.Join(folder, fileName))
-	}
-	return nil
-}
-
-// packageDir is the folder of this package's source.
-func packageDir(ctx context.Context) (string, error) {
-	list := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", "github.com/steadfast-go/claude/bench/outage")
-	list.Stderr = os.Stderr
-	out, err := list.Output()
-	if err != nil {
-		return "", fmt.Errorf("run it within the repository: go list: %w", err)
-	}
-	return strings.TrimSpace(string(out)), nil
+	return err
 }
