@@ -127,7 +127,7 @@ func adviceFor(class Class, host string) Advice {
 			"Look at the errors that came before this one: they name the real cause.",
 			lookAtStatus,
 		}
-		a.Retry = "Not before RetryAt. Then one call is let through as a probe."
+		a.Retry = "Not before RetryAt. Then one call is let through as a probe, and others wait a little for what it says."
 
 	case ErrDNS:
 		a.Summary = "The API's host name could not be resolved."

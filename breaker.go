@@ -18,7 +18,8 @@ import (
 // A breaker trips when it is sure: not at a ratio, which noise reaches now and
 // then, but when the ratio of failures is above FailureShare with 95 %
 // confidence, or after Run failures in a row. It then refuses calls for a while,
-// lets one probe through at a time, and closes after two probes have succeeded.
+// lets one probe through at a time, and closes after two probes have succeeded. Calls
+// that come while a young probe is on its way wait for what it says.
 // What says nothing of the target, such as a bad request, a rate limit or a
 // canceled call, counts neither way.
 type BreakerPolicy struct {
@@ -46,6 +47,10 @@ type BreakerPolicy struct {
 	// ProbeLease is how long a probe may take before the next call probes in its
 	// place. Default 120 s, the default of Timeouts.FirstByte.
 	ProbeLease time.Duration
+	// ProbeWait is how long a call waits for the outcome of a probe that is on its way,
+	// from when the probe began and in all, before it is refused: most probes say soon
+	// whether the target is well again. Default 4 s. [NoTimeout] refuses calls at once.
+	ProbeWait time.Duration
 	// Off lets every call pass.
 	Off bool
 }
@@ -58,6 +63,7 @@ func (p BreakerPolicy) withDefaults() BreakerPolicy {
 	p.OpenMax = cmp.Or(p.OpenMax, max(30*time.Second, p.OpenFor))
 	p.LongOutage = cmp.Or(p.LongOutage, 2*time.Minute)
 	p.ProbeLease = cmp.Or(p.ProbeLease, 120*time.Second)
+	p.ProbeWait = cmp.Or(p.ProbeWait, 4*time.Second)
 	return p
 }
 
@@ -77,6 +83,8 @@ func (p BreakerPolicy) check() error {
 		}
 	}
 	switch {
+	case p.ProbeWait < 0 && p.ProbeWait != NoTimeout:
+		return &ConfigError{Field: "BreakerPolicy.ProbeWait", Problem: "is negative: use NoTimeout to refuse calls at once, 0 for the default"}
 	case p.FailureShare < 0 || p.FailureShare >= 1 || math.IsNaN(p.FailureShare):
 		return &ConfigError{Field: "BreakerPolicy.FailureShare", Problem: "is not a share from 0 to below 1"}
 	case p.Run < 0:
@@ -112,7 +120,9 @@ type CircuitOpenError struct {
 	RetryAt time.Time // when a probe is let through
 	Last    Class     // what went wrong last at the target
 
-	probing bool // a probe is on its way, so that RetryAt is a guess
+	probing bool            // nobody knows whether the target is well again, so that RetryAt is a guess
+	probed  <-chan struct{} // closed when the probe that is on its way has ended; nil without one
+	young   time.Time       // until when that is worth waiting for
 }
 
 // Error says since when not to call.
@@ -196,7 +206,8 @@ type permit struct {
 	epoch int
 	begun time.Time
 	probe bool
-	lease time.Time // when the next call may probe instead
+	lease time.Time     // when the next call may probe instead
+	over  chan struct{} // of a probe: closed when it has ended, and the breaker knows
 	ended bool
 	done  func(error) // of gobreaker, for a probe; nil while it is being asked
 }
@@ -222,6 +233,7 @@ func (b *breaker) admit(now time.Time, ordinary *permit) (*permit, *CircuitOpenE
 	b.probe = nil
 	refused = b.refusal(now)
 	b.mu.Unlock()
+	close(p.over)
 	return nil, refused
 }
 
@@ -270,7 +282,7 @@ func (b *breaker) reserve(now time.Time, ordinary *permit) (*permit, *CircuitOpe
 			return nil, b.refusal(now)
 		}
 	}
-	b.probe = &permit{b: b, epoch: b.epoch, probe: true, lease: now.Add(b.policy.ProbeLease)}
+	b.probe = &permit{b: b, epoch: b.epoch, begun: now, probe: true, lease: now.Add(b.policy.ProbeLease), over: make(chan struct{})}
 	return b.probe, nil
 }
 
@@ -281,7 +293,11 @@ func (b *breaker) refusal(now time.Time) *CircuitOpenError {
 	if !at.After(now) {
 		at = now.Add(b.policy.OpenFor)
 	}
-	return &CircuitOpenError{Target: b.target, RetryAt: at, Last: b.last, probing: b.state == BreakerProbing}
+	e := &CircuitOpenError{Target: b.target, RetryAt: at, Last: b.last, probing: b.state == BreakerProbing}
+	if b.probe != nil {
+		e.probed, e.young = b.probe.over, b.probe.begun.Add(min(b.policy.ProbeWait, b.policy.ProbeLease))
+	}
+	return e
 }
 
 // refuses reports whether an attempt at a time would certainly be refused, and
@@ -346,6 +362,7 @@ func (p *permit) end(now time.Time, r result, class Class) {
 		b.probe = nil
 	}
 	b.mu.Unlock()
+	close(p.over)
 }
 
 // alsoFailed counts one more failure after an attempt that was reported as a

@@ -243,25 +243,37 @@ func set(resp *http.Response, body string) *http.Response {
 // the queue never holds a probe of the breaker. last is the attempt before; its
 // class is empty where there was none.
 func (c *call) admit(ctx, callCtx context.Context, last *outcome) (now time.Time, pass *permit, refused *CallError) {
-	now = time.Now()
-	if !c.retry.Gate.Off {
-		if now, refused = c.passGate(ctx, callCtx, now, last); refused != nil {
+	b := c.state.breaker
+	var patience time.Time // until when it waits for probes
+	for now = time.Now(); ; now = time.Now() {
+		if !c.retry.Gate.Off {
+			if now, refused = c.passGate(ctx, callCtx, now, last); refused != nil {
+				return now, nil, refused
+			}
+		}
+		if b == nil {
+			return now, nil, nil
+		}
+		var open *CircuitOpenError
+		if pass, open = b.admit(now, &c.pass); open == nil {
+			break
+		}
+		c.tell(ctx)
+		if patience.IsZero() {
+			patience = now.Add(b.policy.ProbeWait)
+		}
+		wait := min(patience.Sub(now), open.young.Sub(now))
+		if open.probed == nil || wait <= 0 {
+			state := BreakerOpen
+			if open.probing {
+				state = BreakerProbing
+			}
+			c.note(ctx, Decision{At: now, Layer: LayerBreaker, Action: ActionRefuse, Reason: string(state), Wait: open.RetryAt.Sub(now)})
+			return now, nil, c.refused(last, ErrCircuitOpen, open, ReasonCircuit, open.RetryAt)
+		}
+		if refused = c.awaitProbe(ctx, callCtx, last, open, now, wait); refused != nil {
 			return now, nil, refused
 		}
-	}
-	b := c.state.breaker
-	if b == nil {
-		return now, nil, nil
-	}
-	pass, open := b.admit(now, &c.pass)
-	if open != nil {
-		c.tell(ctx)
-		state := BreakerOpen
-		if open.probing {
-			state = BreakerProbing
-		}
-		c.note(ctx, Decision{At: now, Layer: LayerBreaker, Action: ActionRefuse, Reason: string(state), Wait: open.RetryAt.Sub(now)})
-		return now, nil, c.refused(last, ErrCircuitOpen, open, ReasonCircuit, open.RetryAt)
 	}
 	c.held = pass
 	state := BreakerClosed
@@ -271,6 +283,24 @@ func (c *call) admit(ctx, callCtx context.Context, last *outcome) (now time.Time
 	}
 	c.note(ctx, Decision{At: now, Layer: LayerBreaker, Action: ActionAdmit, Reason: string(state)})
 	return now, pass, nil
+}
+
+// awaitProbe waits for the end of the probe that is on its way, but no longer than
+// wait.
+func (c *call) awaitProbe(ctx, callCtx context.Context, last *outcome, open *CircuitOpenError, now time.Time, wait time.Duration) *CallError {
+	c.note(ctx, Decision{At: now, Layer: LayerBreaker, Action: ActionWait, Reason: string(BreakerProbing), Wait: wait})
+	if c.observer.Wait != nil {
+		c.observer.Wait(ctx, c.info, Wait{Duration: wait, Class: open.Last})
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-open.probed:
+	case <-timer.C:
+	case <-callCtx.Done():
+		return c.leftWaiting(ctx, last, ErrCircuitOpen, open, callCtx.Err())
+	}
+	return nil
 }
 
 // passGate waits for the gate to open, if that is soon enough, and returns the time.
@@ -301,13 +331,18 @@ func (c *call) passGate(ctx, callCtx context.Context, now time.Time, last *outco
 			c.observer.Wait(ctx, c.info, Wait{Duration: wait, Class: class, Hinted: true})
 		}
 		if err := sleep(callCtx, wait); err != nil {
-			if last.class == "" {
-				gone := outcome{verdict: verdict{class: class, processed: NotSent, err: s.err}}
-				return now, c.endedWhileWaiting(ctx, &gone, s.err, err)
-			}
-			return now, c.endedWhileWaiting(ctx, last, last.err, err)
+			return now, c.leftWaiting(ctx, last, class, s.err, err)
 		}
 	}
+}
+
+// leftWaiting is the error of a call whose context ended while it waited to be let
+// through: what it waited for counts only where no attempt had failed before.
+func (c *call) leftWaiting(ctx context.Context, last *outcome, class Class, cause, err error) *CallError {
+	if last.class == "" {
+		last = &outcome{verdict: verdict{class: class, processed: NotSent, err: cause}}
+	}
+	return c.endedWhileWaiting(ctx, last, last.err, err)
 }
 
 // spread is what is added to a wait that a server asked for, so that those who

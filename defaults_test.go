@@ -29,6 +29,7 @@ func TestTheDefaultsAreWhatTheDocumentsSay(t *testing.T) {
 		OpenMax:      30 * time.Second,
 		LongOutage:   2 * time.Minute,
 		ProbeLease:   120 * time.Second,
+		ProbeWait:    4 * time.Second,
 	}, BreakerPolicy{}.withDefaults())
 	assert.Equal(t, 2, probesToClose)
 	assert.Equal(t, Timeouts{
@@ -58,7 +59,7 @@ func TestTheDefaultsAreWhatTheDocumentsSay(t *testing.T) {
 func TestPoliciesThatCannotWorkAreRefused(t *testing.T) {
 	for _, err := range []error{
 		BreakerPolicy{Window: -1}.check(), BreakerPolicy{FailureShare: 1}.check(), BreakerPolicy{FailureShare: -0.1}.check(),
-		BreakerPolicy{Run: -1}.check(), BreakerPolicy{OpenFor: time.Hour, OpenMax: time.Minute}.check(), BreakerPolicy{ProbeLease: -1}.check(),
+		BreakerPolicy{Run: -1}.check(), BreakerPolicy{OpenFor: time.Hour, OpenMax: time.Minute}.check(), BreakerPolicy{ProbeLease: -1}.check(), BreakerPolicy{ProbeWait: -2}.check(),
 		BudgetPolicy{Units: -1}.check(), BudgetPolicy{PerSecond: -1}.check(), RetryPolicy{Budget: BudgetPolicy{Units: -1}}.check(),
 	} {
 		var e *ConfigError

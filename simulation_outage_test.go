@@ -87,7 +87,7 @@ func simRecovery(seed uint64, processes int, class Class, retry RetryPolicy, cir
 	return seconds
 }
 
-// Seen: 0 to 15 s in a single process, 10 to 15 s among 20; the control never
+// Seen: 0 to 10 s in a single process, 5 to 15 s among 20; the control never
 // recovers. A budget alone takes 35 to 65 s, no retries at all 35 to 55 s. One run
 // in a thousand relapses for half a minute, as so full a server may, so the median
 // is asserted.
@@ -172,9 +172,9 @@ func simulateOutage(arrive func(s *simulation, perSecond float64, length time.Du
 // probes, and the breaker trips after Run = 30 failures, where it is sure after 16
 // as long as it knows of no successes; a Run of 16 would make 0.24.
 //
-// With answers of a second it is 1,400 to 1,600 calls and 7 to 10 s, since two
-// probes, one after the other, must get theirs before other calls pass. One probe
-// would make it 1,100 and 6 to 7 s.
+// With answers of a second two probes, one after the other, must get theirs before
+// other calls pass. Those wait for it: 780 to 900 calls and 5 s. If they were refused,
+// it would be 1,400 to 1,600 and 7 to 10 s.
 func TestInSimulationAnOutageCostsFewAttemptsAndEndsSoon(t *testing.T) {
 	steady, random := (*simulation).steady, (*simulation).poisson
 	const quick = 125 * time.Millisecond // as the failures
@@ -187,9 +187,13 @@ func TestInSimulationAnOutageCostsFewAttemptsAndEndsSoon(t *testing.T) {
 		failed       int
 		last         float64
 	}{
-		"new processes":        {arrive: steady, answer: quick, most: .25, failed: 1000, last: 6},
-		"after a good minute":  {arrive: steady, warm: time.Minute, answer: quick, most: .37, failed: 1000, last: 6},
-		"answers of a second":  {arrive: random, warm: time.Minute, answer: time.Second, most: .38, failed: 1800, last: 13},
+		"new processes":       {arrive: steady, answer: quick, most: .25, failed: 1000, last: 6},
+		"after a good minute": {arrive: steady, warm: time.Minute, answer: quick, most: .37, failed: 1000, last: 6},
+		"answers of a second": {arrive: random, warm: time.Minute, answer: time.Second, most: .38, failed: 1000, last: 6},
+		"refused during probes": {
+			arrive: random, warm: time.Minute, answer: time.Second, circuit: BreakerPolicy{ProbeWait: NoTimeout},
+			most: .38, failed: 1800, last: 13,
+		},
 		"control: only jitter": {arrive: steady, answer: quick, retry: simNoBudget, circuit: simNoBreaker, least: 2, most: 3, failed: 1000, last: 6},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -146,6 +146,7 @@ type simCall struct {
 	retrier  retrier
 	pass     permit
 	patience time.Duration // left at the gate
+	waits    time.Time     // until when it waits for probes
 	done     simDone
 }
 
@@ -172,7 +173,7 @@ func (p *simProcess) offered(rate, n float64) (calls, succeeded float64) {
 }
 
 func (c *simCall) admit() {
-	c.patience = c.policy.MaxRetryAfter
+	c.patience, c.waits = c.policy.MaxRetryAfter, time.Time{}
 	c.passGate()
 }
 
@@ -191,7 +192,7 @@ func (c *simCall) passGate() {
 	if b := c.state.breaker; b != nil {
 		var refused *CircuitOpenError
 		if pass, refused = b.admit(c.now, &c.pass); refused != nil {
-			c.done(false, ReasonCircuit)
+			c.refused(refused)
 			return
 		}
 	}
@@ -204,6 +205,31 @@ func (c *simCall) passGate() {
 		c.state.inFlight.Add(-1)
 		c.answered(pass, v)
 	})
+}
+
+// refused waits for the probe that is on its way, by looking again and again.
+func (c *simCall) refused(open *CircuitOpenError) {
+	if c.waits.IsZero() {
+		c.waits = c.now.Add(c.state.breaker.policy.ProbeWait)
+	}
+	if open.probed == nil || !c.now.Before(c.waits) || !c.now.Before(open.young) {
+		c.done(false, ReasonCircuit)
+		return
+	}
+	var look func()
+	look = func() {
+		select {
+		case <-open.probed:
+			c.passGate()
+		default:
+			if c.now.Before(c.waits) && c.now.Before(open.young) {
+				c.after(10*time.Millisecond, look)
+			} else {
+				c.passGate()
+			}
+		}
+	}
+	look()
 }
 
 func (c *simCall) answered(pass *permit, v verdict) {

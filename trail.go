@@ -22,7 +22,7 @@ type Action string
 
 // The actions.
 const (
-	ActionWait    Action = "wait"    // gate: wait until it opens
+	ActionWait    Action = "wait"    // gate: wait until it opens; breaker: for a probe's outcome, at most so long
 	ActionRefuse  Action = "refuse"  // gate, breaker: not now
 	ActionAdmit   Action = "admit"   // breaker: go
 	ActionSuccess Action = "success" // attempt: answered
