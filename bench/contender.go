@@ -7,6 +7,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/steadfast-go/claude/bench/internal/adapters"
 )
 
 // A contender is one way to call the Messages API.
@@ -61,9 +63,9 @@ func newContender(name string, e endpoint) (contender, error) {
 	case official2:
 		return newOfficial2(e), nil
 	case failsafe:
-		return newRaw(e, withFailsafe(e.transport())), nil
+		return newRaw(e, adapters.Failsafe(e.transport())), nil
 	case retryable:
-		return newRaw(e, withRetryable(e.transport())), nil
+		return newRaw(e, adapters.Retryable(e.transport())), nil
 	}
 	return nil, errors.New("no contender is called " + name)
 }

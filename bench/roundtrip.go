@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/steadfast-go/claude"
+	"github.com/steadfast-go/claude/bench/internal/adapters"
 )
 
 // roundTrip is what a resilient round tripper adds to a bare one.
@@ -24,8 +25,8 @@ func roundTrip() scenario {
 			base := memory{body: message("Good morning.", 0)}
 			wrap := map[string]func() http.RoundTripper{
 				steadfast: func() http.RoundTripper { return &claude.Transport{Base: base} },
-				failsafe:  func() http.RoundTripper { return withFailsafe(base) },
-				retryable: func() http.RoundTripper { return withRetryable(base) },
+				failsafe:  func() http.RoundTripper { return adapters.Failsafe(base) },
+				retryable: func() http.RoundTripper { return adapters.Retryable(base) },
 			}
 			return trial{round: oneByOne(func(ctx context.Context, who string) (numbers, error) {
 				trip := func(rt http.RoundTripper) (cost, error) {

@@ -87,7 +87,7 @@ func draw(path string, s *story, worlds []*world) error {
 			p.Add(mark)
 		}
 	}
-	const width, height, strip = 8 * vg.Inch, 8.4 * vg.Inch, 1.15 * vg.Inch
+	const width, height, strip = 8 * vg.Inch, 8.8 * vg.Inch, 1.55 * vg.Inch
 	canvas := vgsvg.New(width, height)
 	whole := vgdraw.New(canvas)
 	whole.SetColor(color.White)

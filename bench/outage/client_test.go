@@ -17,6 +17,7 @@ import (
 	option2 "github.com/anthropics/anthropic-sdk-go/v2/option"
 
 	"github.com/steadfast-go/claude"
+	"github.com/steadfast-go/claude/bench/internal/adapters"
 )
 
 // What everybody asks, and what is answered.
@@ -56,6 +57,8 @@ const (
 	official2 = "official v2"
 	byHand    = "raw"
 	blind     = "raw, 3 attempts"
+	failsafe  = "failsafe-go"
+	retryable = "go-retryablehttp"
 )
 
 var contenders = []contender{
@@ -64,6 +67,8 @@ var contenders = []contender{
 	{official2, color.RGBA{R: 0x8a, G: 0x2f, B: 0x1c, A: 0xff}, false, newOfficial2},
 	{byHand, color.RGBA{R: 0x8a, G: 0x8f, B: 0x98, A: 0xff}, false, newRaw},
 	{blind, color.RGBA{R: 0x4c, G: 0x78, B: 0xa8, A: 0xff}, false, newBlind},
+	{failsafe, color.RGBA{R: 0x8e, G: 0x5b, B: 0xb5, A: 0xff}, true, over(adapters.Failsafe)},
+	{retryable, color.RGBA{R: 0xc9, G: 0xa2, B: 0x27, A: 0xff}, false, over(adapters.Retryable)},
 }
 
 func newSteadfast(rt http.RoundTripper) (ask, error) {
@@ -151,6 +156,11 @@ func newRaw(rt http.RoundTripper) (ask, error) {
 		}
 		return compare(message.Content[0].Text)
 	}, nil
+}
+
+// over is the hand-written code over an adapter.
+func over(adapt func(http.RoundTripper) http.RoundTripper) func(http.RoundTripper) (ask, error) {
+	return func(rt http.RoundTripper) (ask, error) { return newRaw(adapt(rt)) }
 }
 
 // newBlind is the usual loop around that: three attempts, 0.5 and 1 s apart,

@@ -4,8 +4,9 @@
 //	go run ./bench/outage          # everything; writes docs/bench/outage.md and its charts
 //	go run ./bench/outage -quick   # a tenth of the processes, prints only
 //
-// The clients are Steadfast, the official Go SDK in both its major versions, and
-// hand-written net/http without retries and with a loop of three attempts.
+// The clients are Steadfast, the official Go SDK in both its major versions,
+// hand-written net/http without retries and with a loop of three attempts, and the HTTP
+// adapters of failsafe-go and go-retryablehttp over it.
 //
 // Virtual time is testing/synctest's, which only a test has. So the simulation is a
 // test of this package, and the command runs that.

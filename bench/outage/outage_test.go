@@ -68,7 +68,8 @@ func head(t *testing.T, b *strings.Builder, quick bool) {
 	t.Helper()
 	// A test's own build information names no modules.
 	versions, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Path}} {{.Version}}",
-		"github.com/anthropics/anthropic-sdk-go", "github.com/anthropics/anthropic-sdk-go/v2").Output()
+		"github.com/anthropics/anthropic-sdk-go", "github.com/anthropics/anthropic-sdk-go/v2",
+		"github.com/failsafe-go/failsafe-go", "github.com/hashicorp/go-retryablehttp").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,8 @@ Whole clients, as made by default, in virtual time: each process has a client ob
 of its own, and a server in memory plays the same story to each kind. Made by
 %sgo run ./bench/outage%s from the root of the repository. "raw" is hand-written
 net/http without retries; "raw, 3 attempts" is that with a loop that tries again after
-0.5 and 1 s whatever went wrong.
+0.5 and 1 s whatever went wrong; failsafe-go (retries, circuit breaker) and
+go-retryablehttp (retries) are their HTTP adapters around it, as they come.
 
 Calls begin at the same random times for everybody. Jitter within the clients is their
 own, so figures differ a little from run to run; recovery most, by a second or two, as

@@ -44,7 +44,7 @@ func sections(n int) []section {
 	return []section{
 		{
 			title: "An outage of a minute",
-			about: fmt.Sprintf("%d processes with 2 calls a second each. For 60 s the server refuses everything with a 529, then all is well again for 60 s. Recovery is when the last call fails, counted from the end of the outage; failures that were on their way at that moment (0.2 s) do not count. A new process, without a healthy time before, knows of no successes, so Steadfast's breaker trips sooner.", n),
+			about: fmt.Sprintf("%d processes with 2 calls a second each. For 60 s the server refuses everything with a 529, then all is well again for 60 s. Recovery is when the last call fails, counted from the end of the outage; failures that were on their way at that moment (0.2 s) do not count. Steadfast's breaker trips after 30 failures in a row and then probes about every 4 s: with the 13 or 14 probes of a minute that is some 44 requests for the 120 calls of a process, which is why the aim is missed. A new process, without a healthy time before, knows of no successes, so that 16 failures are enough.", n),
 			stories: []story{
 				outage("after 30 good s, answers of 1 s", n, 30*time.Second, time.Second, "minute"),
 				outage("after 30 good s, answers of 0.1 s", n, 30*time.Second, 100*time.Millisecond, ""),

@@ -1,4 +1,6 @@
-package main
+// Package adapters has the HTTP adapters of resilience libraries that know nothing of
+// the Messages API, with what they do by default.
+package adapters
 
 import (
 	"net/http"
@@ -8,16 +10,17 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// withFailsafe adds failsafe-go's retries and circuit breaker, as they come.
-func withFailsafe(rt http.RoundTripper) http.RoundTripper {
+// Failsafe adds failsafe-go's retries and circuit breaker. As it comes, the breaker
+// counts errors, not answers that say so.
+func Failsafe(rt http.RoundTripper) http.RoundTripper {
 	return failsafehttp.NewRoundTripper(rt,
 		failsafehttp.NewRetryPolicyBuilder().Build(),
 		circuitbreaker.NewWithDefaults[*http.Response](),
 	)
 }
 
-// withRetryable adds go-retryablehttp's retries, as they come, without its log.
-func withRetryable(rt http.RoundTripper) http.RoundTripper {
+// Retryable adds go-retryablehttp's retries, without its log.
+func Retryable(rt http.RoundTripper) http.RoundTripper {
 	client := retryablehttp.NewClient()
 	client.HTTPClient, client.Logger = &http.Client{Transport: rt}, nil
 	return client.StandardClient().Transport
