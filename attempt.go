@@ -52,7 +52,7 @@ var errTooLarge = errors.New("answer too large")
 type attemptState struct {
 	context.Context // ends with the attempt
 
-	limits Timeouts
+	limits *Timeouts
 	cancel context.CancelCauseFunc
 	last   context.CancelFunc // ends a raw call together with its last attempt; may be nil
 
@@ -388,7 +388,7 @@ type outcome struct {
 func (t *Transport) attempt(ctx context.Context, c *call, now time.Time, fresh bool) outcome {
 	number := c.attempt
 	out := outcome{record: Attempt{Number: number, Start: now}}
-	a := &c.firstState
+	a := &c.first
 	if number > 1 {
 		a = new(attemptState)
 	}

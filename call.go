@@ -26,19 +26,18 @@ type call struct {
 	newBody    func() (io.ReadCloser, error) // in place of body, for a raw caller's own
 	length     int64
 	tokens     int                              // estimated size of the prompt
-	close      bool                             // as in http.Request
 	trailer    http.Header                      // as in http.Request
-	raw        bool                             // the answer goes to a raw caller
 	check      func(body string) error          // says what is wrong with a raw call's answer, which is then read before it is handed over; may be nil
 	decode     func(c *call, body string) error // reads a typed call's answer into result
-	result     any                              // what decode made
+	result     any                              // what decode made, or is to fill
 	credential Credential
-	account    uint64 // whose gate it waits at
-	lane       lane   // and at which of its limits
-	retry      RetryPolicy
-	timeouts   Timeouts
+	gate       uint64       // that it waits at: that of an account and one of its lanes
+	retry      *RetryPolicy // with its defaults, like timeouts; shared with other calls
+	timeouts   *Timeouts
 	observer   *Observer
 	logging    *traffic
+	close      bool // as in http.Request
+	raw        bool // the answer goes to a raw caller
 	onceOnly   bool // nothing may be sent again
 	makes      bool // something that stays, so that nothing may once it may have run, whatever x-should-retry says: who writes that does not know what runs
 	streamed   streamMode
@@ -55,10 +54,26 @@ type call struct {
 	later     *permit // of a stream that is being read
 	held      *permit // that permit, or the probe's, to be freed whatever happens
 
-	// Room for a call that goes well.
-	firstState     attemptState
-	firstAttempt   [1]Attempt
-	firstDecisions [2]Decision
+	first  attemptState // of the first attempt
+	record *record
+}
+
+// record is room for what is told of a call that goes well. The caller gets it, so that
+// it is apart from the call, of which nothing is to be kept: with the answer where that
+// is made with it.
+type record struct {
+	attempts  [1]Attempt
+	decisions [2]Decision
+}
+
+// newCall makes a call with a record of its own.
+func newCall() *call {
+	made := new(struct {
+		call
+		record
+	})
+	made.call.record = &made.record
+	return &made.call
 }
 
 // lane is a limit of the API's own: what is refused there says nothing of the others.
@@ -89,7 +104,7 @@ func (c *call) forget() {
 func (c *call) note(ctx context.Context, d Decision) {
 	d.Attempt, d.Budget = c.attempt, c.left
 	if c.trail == nil {
-		c.trail = c.firstDecisions[:0]
+		c.trail = c.record.decisions[:0]
 	}
 	c.trail = append(c.trail, d)
 	if c.observer.Decision != nil {
@@ -146,7 +161,7 @@ func (t *Transport) attempts(ctx, callCtx context.Context, c *call) (out outcome
 	r := retrier{policy: c.retry, state: c.state, tokens: c.tokens}
 	var answer *http.Response // the last one there was, for raw callers
 	fresh := false
-	attempts = c.firstAttempt[:0]
+	attempts = c.record.attempts[:0]
 	var before error // the failure of the attempt before
 	defer func() {
 		if c.held != nil {
@@ -306,7 +321,7 @@ func (c *call) awaitProbe(ctx, callCtx context.Context, last *outcome, open *Cir
 // passGate waits for the gate to open, if that is soon enough, and returns the time.
 func (c *call) passGate(ctx, callCtx context.Context, now time.Time, last *outcome) (time.Time, *CallError) {
 	for patience := c.retry.MaxRetryAfter; ; now = time.Now() {
-		s, shut := c.state.gate.ask(c.account^uint64(c.lane), now)
+		s, shut := c.state.gate.ask(c.gate, now)
 		if !shut {
 			return now, nil
 		}
@@ -416,7 +431,7 @@ func (c *call) report(ctx context.Context, pass *permit, out *outcome, r *retrie
 	}
 	c.state.report(now, &out.verdict)
 	if api, ok := out.err.(*APIError); ok && out.hinted && classes[out.class].gate && !c.retry.Gate.Off {
-		c.state.gate.close(c.account^uint64(c.lane), now, now.Add(out.hint), api)
+		c.state.gate.close(c.gate, now, now.Add(out.hint), api)
 	}
 	c.note(ctx, Decision{At: now, Layer: LayerAttempt, Action: ActionFailure, Reason: string(out.class)})
 }

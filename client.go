@@ -99,6 +99,7 @@ func (c *Client) connect(cfg *config) error {
 	if !c.config.limitSet {
 		c.config.timeouts = c.transport.Timeouts
 	}
+	c.config.settle()
 	c.cred = cfg.credential
 	if c.cred == nil {
 		c.cred, cfg.source = c.transport.Credential, &CredentialInfo{Source: "WithTransport"}
@@ -160,30 +161,31 @@ func (c *Client) url(path string) *url.URL {
 	return &u
 }
 
-// prepare makes a call with the client's configuration and the call's options.
-func (c *Client) prepare(op, method string, u *url.URL, model string, options []CallOption) (*call, *callConfig, error) {
+// prepare fills in a call by the client's configuration and the call's options.
+func (c *Client) prepare(made *call, op, method string, u *url.URL, model string, options []CallOption) (*callConfig, error) {
 	cfg, header := &c.config, c.header
 	if len(options) > 0 {
 		own := c.config
 		for i, o := range options {
 			if o == nil {
-				return nil, nil, &ConfigError{Field: index("options", i), Problem: "is nil"}
+				return nil, &ConfigError{Field: index("options", i), Problem: "is nil"}
 			}
 			if err := o.applyCall(&own); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 		}
+		own.settle()
 		cfg = &own
 	}
 	if len(options) > 0 || method != http.MethodPost {
 		header = cfg.headers(method)
 	}
-	return &call{
-		info:   CallInfo{Op: op, Target: Target{Host: c.base.Host, Model: model}},
-		method: method, url: u, header: header, credential: c.cred, account: c.account,
-		retry: cfg.retry.withDefaults(), timeouts: cfg.timeouts.withDefaults(),
-		observer: &c.observer, logging: c.logging, lane: laneOf(op),
-	}, cfg, nil
+	made.info = CallInfo{Op: op, Target: Target{Host: c.base.Host, Model: model}}
+	made.method, made.url, made.header = method, u, header
+	made.credential, made.gate = c.cred, c.account^uint64(laneOf(op))
+	made.retry, made.timeouts = &cfg.ready.retry, &cfg.ready.timeouts
+	made.observer, made.logging = &c.observer, c.logging
+	return cfg, nil
 }
 
 func laneOf(op string) lane {
@@ -242,8 +244,13 @@ const opCreate = "messages.create"
 //
 // https://platform.claude.com/docs/en/api/messages
 func (s *MessageService) Create(ctx context.Context, request Request, options ...CallOption) (*Response, error) {
-	c, _, err := s.client.prepareBody(ctx, opCreate, s.client.create, &request, &request, options)
-	if err != nil {
+	// The answer, and what is told of the call with it.
+	var made struct {
+		Response
+		record
+	}
+	c := &call{record: &made.record, result: &made.Response}
+	if _, err := s.client.prepareBody(ctx, c, opCreate, s.client.create, &request, &request, options); err != nil {
 		return nil, err
 	}
 	if request.stream {
@@ -261,8 +268,15 @@ func (s *MessageService) Create(ctx context.Context, request Request, options ..
 	return resp, nil
 }
 
-func decodeMessage(c *call, body string) (err error) {
-	c.result, err = decodeResponse(body)
+func decodeMessage(c *call, body string) error {
+	r, ok := c.result.(*Response)
+	if !ok {
+		r = new(Response)
+	}
+	err := decodeResponse(body, r)
+	if err == nil {
+		c.result = r
+	}
 	return err
 }
 
@@ -296,7 +310,8 @@ func (s *MessageService) stream(ctx context.Context, request Request, options []
 	const op = "messages.stream"
 	request.stream = true
 	start := time.Now()
-	c, cfg, err := s.client.prepareBody(ctx, op, s.client.create, &request, &request, options)
+	c := newCall()
+	cfg, err := s.client.prepareBody(ctx, c, op, s.client.create, &request, &request, options)
 	if err != nil {
 		return nil, err
 	}
@@ -333,7 +348,8 @@ func (s *MessageService) stream(ctx context.Context, request Request, options []
 func (s *MessageService) CountTokens(ctx context.Context, request Request, options ...CallOption) (int, error) {
 	const op = "messages.count_tokens"
 	request.counting = true
-	c, _, err := s.client.prepareBody(ctx, op, s.client.url("/messages/count_tokens"), &request, countRequest{&request}, options)
+	c := newCall()
+	_, err := s.client.prepareBody(ctx, c, op, s.client.url("/messages/count_tokens"), &request, countRequest{&request}, options)
 	if err != nil {
 		return 0, err
 	}
@@ -362,36 +378,36 @@ func (t *tokenCount) fields(f *fields) {
 	number(f, "input_tokens", &t.tokens, required)
 }
 
-// prepareBody validates and encodes a request and makes the call that sends it.
-func (c *Client) prepareBody(ctx context.Context, op string, u *url.URL, request *Request, body object, options []CallOption) (*call, *callConfig, error) {
+// prepareBody validates and encodes a request and fills in the call that sends it.
+func (c *Client) prepareBody(ctx context.Context, made *call, op string, u *url.URL, request *Request, body object, options []CallOption) (*callConfig, error) {
 	target := Target{Host: c.base.Host, Model: request.Model}
-	prepared, cfg, err := c.prepare(op, http.MethodPost, u, request.Model, options)
+	cfg, err := c.prepare(made, op, http.MethodPost, u, request.Model, options)
 	if err != nil {
-		return nil, nil, refuse(op, target, err)
+		return nil, refuse(op, target, err)
 	}
 	if op == opCreate {
 		request.stream = request.streams(cfg.createMode)
 	}
 	if err := c.validate(ctx, op, request, cfg); err != nil {
-		return nil, nil, refuse(op, target, err)
+		return nil, refuse(op, target, err)
 	}
 	encoded, err := encodeRequest(body, sizeHint(request))
 	if err != nil {
 		if _, ok := errors.AsType[*ConfigError](err); !ok {
 			err = &ConfigError{Field: "Request", Problem: "cannot be encoded", Err: err}
 		}
-		return nil, nil, refuse(op, target, err)
+		return nil, refuse(op, target, err)
 	}
 	if encoded.Len() > maxRequest {
-		return nil, nil, refuse(op, target, &ValidationError{Problems: []Problem{{
+		return nil, refuse(op, target, &ValidationError{Problems: []Problem{{
 			Rule: "R003", Severity: SeverityError, Path: "",
 			Message: fmt.Sprintf("the body is %d bytes, the API takes %d", encoded.Len(), maxRequest),
 			Fix:     "send less: upload large files and refer to them by file id, or drop old turns",
 		}}})
 	}
-	prepared.body, prepared.length = encoded, int64(encoded.Len())
-	prepared.tokens = promptTokens(request, encoded.Len())
-	return prepared, cfg, nil
+	made.body, made.length = encoded, int64(encoded.Len())
+	made.tokens = promptTokens(request, encoded.Len())
+	return cfg, nil
 }
 
 // maxRequest is the largest body the API takes.
@@ -401,7 +417,7 @@ const maxRequest = 32 << 20
 
 // sizeHint estimates the body from its messages, so that it is allocated once.
 func sizeHint(r *Request) int {
-	size := 256
+	size := 128 + len(r.Model)
 	add := func(blocks Content) {
 		for _, b := range blocks {
 			size += 48

@@ -25,4 +25,7 @@ func EncodeCount(r *Request) ([]byte, error) {
 }
 
 // DecodeResponse decodes an answer as a call does.
-func DecodeResponse(body string) (*Response, error) { return decodeResponse(body) }
+func DecodeResponse(body string) (*Response, error) {
+	r := new(Response)
+	return r, decodeResponse(body, r)
+}

@@ -451,8 +451,8 @@ func textNullable[T ~string](f *fields, name string, p *T) {
 }
 
 // decodeResponse decodes an answer. Its strings point into body.
-func decodeResponse(body string) (*Response, error) {
-	r := new(Response)
+func decodeResponse(body string, r *Response) error {
+	*r = Response{}
 	err := decodeText(body, func(f *fields) {
 		if f.dec.Kind() == '{' && f.dec.PeekString("type") != "message" {
 			f.dec.Fail(errors.New("its type is not message"))
@@ -462,11 +462,10 @@ func decodeResponse(body string) (*Response, error) {
 			f.dec.Fail(errors.New("it has no array of content"))
 		}
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		r.Raw = body
 	}
-	r.Raw = body
-	return r, nil
+	return err
 }
 
 // Usage counts tokens. A count the API did not give is 0.
@@ -581,10 +580,14 @@ func (d *CacheDiagnostics) fields(f *fields) {
 
 // encodeRequest encodes a request once; the body can be read again and again.
 func encodeRequest(o object, size int) (wire.Body, error) {
-	enc := wire.NewEncoder(size)
-	f := fields{enc: enc}
-	f.encode(o)
-	return enc.Body(), encodeError(enc)
+	var e struct { // one allocation
+		wire.Encoder
+		fields
+	}
+	e.Encoder = wire.MakeEncoder(size)
+	e.fields.enc = &e.Encoder
+	e.fields.encode(o)
+	return e.Body(), encodeError(&e.Encoder)
 }
 
 // quoteName renders the name of a member for an error, cut.

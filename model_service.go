@@ -110,8 +110,8 @@ func (s *ModelService) Get(ctx context.Context, id string, options ...CallOption
 func (s *ModelService) get(ctx context.Context, op, path string, query url.Values, options []CallOption, decode func(*call, string) error) error {
 	u := s.client.url(path)
 	u.RawQuery = query.Encode()
-	c, _, err := s.client.prepare(op, http.MethodGet, u, "", options)
-	if err != nil {
+	c := newCall()
+	if _, err := s.client.prepare(c, op, http.MethodGet, u, "", options); err != nil {
 		return refuse(op, Target{Host: s.client.base.Host}, err)
 	}
 	c.decode = decode

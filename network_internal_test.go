@@ -132,7 +132,7 @@ func TestWhatMayHaveRunIsNotOfferedToNetHTTPToSendAgain(t *testing.T) {
 
 func TestOneDialLimitHoldsForTheLookUpAndEveryAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &attemptState{limits: Timeouts{Dial: 100 * time.Millisecond, FirstByte: time.Second}}
+		a := &attemptState{limits: &Timeouts{Dial: 100 * time.Millisecond, FirstByte: time.Second}}
 		ctx := a.start(t.Context(), &Transport{ours: true})
 		defer a.end()
 		start := time.Now()
@@ -201,7 +201,7 @@ func TestADialIsBoundedEvenWhenNobodyWaitsForIt(t *testing.T) {
 			deadline, _ = ctx.Deadline()
 			return io.ErrNoProgress
 		}}
-		a := &attemptState{limits: Timeouts{Dial: limit}}
+		a := &attemptState{limits: &Timeouts{Dial: limit}}
 		ctx := context.WithoutCancel(a.start(t.Context(), &Transport{ours: true})) // as net/http does
 		_, err := a.dial(ctx, dialer, "tcp", "127.0.0.1:9")
 		a.end()

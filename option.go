@@ -64,6 +64,17 @@ type callConfig struct {
 	attempts   int // of WithMaxAttempts, where there is no WithRetry
 	retrySet   bool
 	limitSet   bool
+
+	// ready is retry and timeouts with their defaults, as calls have them.
+	ready struct {
+		retry    RetryPolicy
+		timeouts Timeouts
+	}
+}
+
+// settle is called once the configuration is whole.
+func (c *callConfig) settle() {
+	c.ready.retry, c.ready.timeouts = c.retry.withDefaults(), c.timeouts.withDefaults()
 }
 
 type option func(c *config) error

@@ -74,7 +74,7 @@ func (p RetryPolicy) check() error {
 
 // retrier decides, for one call, whether another attempt follows and when.
 type retrier struct {
-	policy   RetryPolicy  // with its defaults
+	policy   *RetryPolicy // with its defaults
 	state    *targetState // of the target
 	tokens   int          // size of the prompt
 	used     int          // attempts that count

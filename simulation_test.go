@@ -153,7 +153,7 @@ type simCall struct {
 // call makes a call now.
 func (p *simProcess) call(done simDone) {
 	c := &simCall{simProcess: p, done: done}
-	c.retrier = retrier{policy: p.policy, state: &p.state}
+	c.retrier = retrier{policy: &p.policy, state: &p.state}
 	c.admit()
 }
 

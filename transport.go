@@ -268,18 +268,20 @@ func (e *APIError) again(left time.Duration) *http.Response {
 // error's sake.
 func (t *Transport) rawCall(req *http.Request) (*call, error) {
 	kind := kindOf(req)
-	c := &call{
-		info:   CallInfo{Op: opOf(req, kind), Target: Target{Host: req.URL.Host}},
-		method: req.Method, url: req.URL, host: req.Host, header: req.Header, raw: true,
-		check: kind.check(), lane: kind.lane(),
-		close: req.Close, trailer: req.Trailer, streamed: kind.streamed(), makes: makes(req, kind),
-		credential: t.Credential, retry: t.retry, timeouts: t.limit, observer: &t.observer,
-	}
+	c := newCall()
+	c.raw, c.info = true, CallInfo{Op: opOf(req, kind), Target: Target{Host: req.URL.Host}}
+	c.method, c.url, c.host, c.header = req.Method, req.URL, req.Host, req.Header
+	c.close, c.trailer = req.Close, req.Trailer
+	c.check, c.streamed, c.makes = kind.check(), kind.streamed(), makes(req, kind)
+	c.credential, c.retry, c.timeouts, c.observer = t.Credential, &t.retry, &t.limit, &t.observer
 	if _, again := outerRetry(req); again {
-		c.retry.MaxAttempts = 1
+		once := t.retry
+		once.MaxAttempts = 1
+		c.retry = &once
 	}
+	c.gate = uint64(kind.lane())
 	if t.Credential == nil {
-		c.account = t.accountOf(credentialIn(req.Header))
+		c.gate ^= t.accountOf(credentialIn(req.Header))
 	}
 	data, err := c.takeBody(req, kind == kindMessage || kind == kindCount)
 	if err != nil {

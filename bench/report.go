@@ -46,6 +46,11 @@ func report(w io.Writer, o options, results []result, chart string) error {
 	p.linef("A column ÷ has Steadfast's figure over that contender's. A bold aim is met, another")
 	p.linef("is not. Allocations and bytes are the same in each run; times depend on the machine.")
 	p.linef("")
+	if chart != "" {
+		p.linef("What fleets do to a server in trouble is in [outage.md](outage.md), what clients make of")
+		p.linef("faults and of odd streams in [faults.md](faults.md).")
+		p.linef("")
+	}
 	p.linef("%s.", machine())
 	p.linef("%s.", strings.Join(versions(), ", "))
 	for i := range results {

@@ -39,7 +39,10 @@ type insert struct {
 }
 
 // NewEncoder returns an Encoder with room for size bytes.
-func NewEncoder(size int) *Encoder { return &Encoder{buf: make([]byte, 0, size)} }
+func NewEncoder(size int) *Encoder { return new(MakeEncoder(size)) }
+
+// MakeEncoder is NewEncoder for an Encoder that is part of something else.
+func MakeEncoder(size int) Encoder { return Encoder{buf: make([]byte, 0, size)} }
 
 // Err returns the first error.
 func (e *Encoder) Err() error { return e.err }
