@@ -310,7 +310,7 @@ func (s *MessageService) stream(ctx context.Context, request Request, options []
 	const op = "messages.stream"
 	request.stream = true
 	start := time.Now()
-	c := newCall()
+	c := &call{record: new(record)} // which the answer keeps, and not the call with the request
 	cfg, err := s.client.prepareBody(ctx, c, op, s.client.create, &request, &request, options)
 	if err != nil {
 		return nil, err
