@@ -223,8 +223,8 @@ func (a *Advice) refineCall(call *CallError) {
 		switch a.Class {
 		case ErrCircuitOpen:
 			a.Summary = "The call was refused here, without sending it, because its target kept failing. Do not call again before " + at + "."
-			a.Actions[0] = "Do not call again before " + at + ": until then every call to this target is refused at once."
-			a.Retry = "Not before " + at + ". Then one call is let through as a probe."
+			a.Actions[0] = "Do not call again before " + at + ": until then calls to this target are refused."
+			a.Retry = "Not before " + at + ". Then one call is let through as a probe, and others wait a little for what it says."
 		case ErrRateLimit:
 			a.Actions[0] = "Wait until " + at + ", and make fewer calls at a time."
 			a.Retry = "Yes, but not before " + at + "; coming earlier only fails again. The request did not run."

@@ -122,7 +122,7 @@ func adviceFor(class Class, host string) Advice {
 		a.Who = PartyUnknown
 		a.Causes = []string{"Several calls to the same host and model failed in a row, so the circuit breaker gives it a rest. The errors of those calls say why."}
 		a.Actions = []string{
-			"Do not call again before RetryAt: until then every call to this target is refused at once.",
+			"Do not call again before RetryAt: until then calls to this target are refused.",
 			"Tell the user that the service is not available just now, or use another model or a stored answer.",
 			"Look at the errors that came before this one: they name the real cause.",
 			lookAtStatus,

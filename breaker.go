@@ -49,7 +49,9 @@ type BreakerPolicy struct {
 	ProbeLease time.Duration
 	// ProbeWait is how long a call waits for the outcome of a probe that is on its way,
 	// from when the probe began and in all, before it is refused: most probes say soon
-	// whether the target is well again. Default 4 s. [NoTimeout] refuses calls at once.
+	// whether the target is well again. Then those who waited go within 250 ms. A call
+	// that would have too little time left after the wait is refused at once. Default
+	// 4 s. [NoTimeout] refuses every call at once.
 	ProbeWait time.Duration
 	// Off lets every call pass.
 	Off bool
@@ -114,7 +116,8 @@ type StateChange struct {
 }
 
 // A CircuitOpenError is a call that was refused without being sent, because its
-// target kept failing. Calling again before RetryAt is refused too.
+// target kept failing. Calling again before RetryAt is refused too, unless a probe
+// finds the target well sooner.
 type CircuitOpenError struct {
 	Target  Target
 	RetryAt time.Time // when a probe is let through
@@ -172,8 +175,9 @@ type breaker struct {
 	changes   []StateChange // to be told once no lock is held
 	telling   sync.Mutex    // held by who tells them
 
-	succeeded time.Time // when an attempt last succeeded
-	begun     time.Time // when the first attempt was admitted
+	succeeded time.Time     // when an attempt last succeeded
+	answered  time.Duration // how long that one took
+	begun     time.Time     // when the first attempt was admitted
 }
 
 // probesToClose is how many probes must succeed, one after the other.
@@ -308,6 +312,30 @@ func (b *breaker) refuses(at time.Time) (until time.Time, sure bool) {
 	return b.openUntil, b.state != BreakerClosed && at.Before(b.openUntil)
 }
 
+// whyNot is the refusal of a call that has not asked.
+func (b *breaker) whyNot(now time.Time) *CircuitOpenError {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refusal(now)
+}
+
+// answersWithin is how long an answer takes, by the last one.
+func (b *breaker) answersWithin() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.answered
+}
+
+// worthProbing reports whether a call that has waited, and has so much time left, may
+// take the place of a probe if there is one to take. A probe that its caller leaves says
+// nothing, and those who waited come first: of calls with too little time each would take
+// it from one that has enough, and the breaker stay open though the target is well.
+func (b *breaker) worthProbing(left time.Duration) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state == BreakerClosed || left >= 2*b.answered
+}
+
 // result is what an attempt says of its target.
 type result uint8
 
@@ -331,7 +359,7 @@ func (p *permit) end(now time.Time, r result, class Class) {
 	case failed:
 		b.last = class
 	case succeeded:
-		b.succeeded = now
+		b.succeeded, b.answered = now, now.Sub(p.begun)
 	case neutral:
 	}
 	current := b.state == BreakerClosed && p.epoch == b.epoch

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -58,15 +58,14 @@ type call struct {
 	record *record
 }
 
-// record is room for what is told of a call that goes well. The caller gets it, so that
-// it is apart from the call, of which nothing is to be kept: with the answer where that
-// is made with it.
+// record is room for what is told of a call that goes well. Who gets an answer gets it,
+// so it is apart from the call then, of which nothing is to be kept.
 type record struct {
 	attempts  [1]Attempt
 	decisions [2]Decision
 }
 
-// newCall makes a call with a record of its own.
+// newCall makes a call whose record nobody gets.
 func newCall() *call {
 	made := new(struct {
 		call
@@ -140,7 +139,9 @@ func (t *Transport) run(ctx context.Context, c *call) (out outcome, attempts []A
 	out, attempts, failure = t.attempts(ctx, callCtx, c)
 	elapsed := time.Since(start)
 	if failure != nil {
-		failure.Attempts, failure.Elapsed, failure.Trail = attempts, elapsed, c.trail
+		// Copies: who keeps the error is not to keep the call.
+		failure.Attempts, failure.Elapsed, failure.Trail = slices.Clone(attempts), elapsed, slices.Clone(c.trail)
+		attempts = failure.Attempts
 		for i := len(attempts) - 1; i >= 0 && failure.RequestID == ""; i-- {
 			failure.RequestID = redact.Line(attempts[i].RequestID, maxShownMessage)
 		}
@@ -254,127 +255,6 @@ func set(resp *http.Response, body string) *http.Response {
 	return resp
 }
 
-// admit waits until the target may be asked: at its gate first, so that a call in
-// the queue never holds a probe of the breaker. last is the attempt before; its
-// class is empty where there was none.
-func (c *call) admit(ctx, callCtx context.Context, last *outcome) (now time.Time, pass *permit, refused *CallError) {
-	b := c.state.breaker
-	var patience time.Time // until when it waits for probes
-	for now = time.Now(); ; now = time.Now() {
-		if !c.retry.Gate.Off {
-			if now, refused = c.passGate(ctx, callCtx, now, last); refused != nil {
-				return now, nil, refused
-			}
-		}
-		if b == nil {
-			return now, nil, nil
-		}
-		var open *CircuitOpenError
-		if pass, open = b.admit(now, &c.pass); open == nil {
-			break
-		}
-		c.tell(ctx)
-		if patience.IsZero() {
-			patience = now.Add(b.policy.ProbeWait)
-		}
-		wait := min(patience.Sub(now), open.young.Sub(now))
-		if open.probed == nil || wait <= 0 {
-			state := BreakerOpen
-			if open.probing {
-				state = BreakerProbing
-			}
-			c.note(ctx, Decision{At: now, Layer: LayerBreaker, Action: ActionRefuse, Reason: string(state), Wait: open.RetryAt.Sub(now)})
-			return now, nil, c.refused(last, ErrCircuitOpen, open, ReasonCircuit, open.RetryAt)
-		}
-		if refused = c.awaitProbe(ctx, callCtx, last, open, now, wait); refused != nil {
-			return now, nil, refused
-		}
-	}
-	c.held = pass
-	state := BreakerClosed
-	if pass.probe {
-		c.tell(ctx)
-		state = BreakerProbing
-	}
-	c.note(ctx, Decision{At: now, Layer: LayerBreaker, Action: ActionAdmit, Reason: string(state)})
-	return now, pass, nil
-}
-
-// awaitProbe waits for the end of the probe that is on its way, but no longer than
-// wait.
-func (c *call) awaitProbe(ctx, callCtx context.Context, last *outcome, open *CircuitOpenError, now time.Time, wait time.Duration) *CallError {
-	c.note(ctx, Decision{At: now, Layer: LayerBreaker, Action: ActionWait, Reason: string(BreakerProbing), Wait: wait})
-	if c.observer.Wait != nil {
-		c.observer.Wait(ctx, c.info, Wait{Duration: wait, Class: open.Last})
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-open.probed:
-	case <-timer.C:
-	case <-callCtx.Done():
-		return c.leftWaiting(ctx, last, ErrCircuitOpen, open, callCtx.Err())
-	}
-	return nil
-}
-
-// passGate waits for the gate to open, if that is soon enough, and returns the time.
-func (c *call) passGate(ctx, callCtx context.Context, now time.Time, last *outcome) (time.Time, *CallError) {
-	for patience := c.retry.MaxRetryAfter; ; now = time.Now() {
-		s, shut := c.state.gate.ask(c.gate, now)
-		if !shut {
-			return now, nil
-		}
-		left := s.until.Sub(now)
-		wait := left + spread(left)
-		reason := Reason("")
-		if deadline, ok := callCtx.Deadline(); ok && now.Add(wait).After(deadline) {
-			reason = ReasonDeadline
-		}
-		if left > patience {
-			reason = ReasonGate
-		}
-		class := s.err.Class()
-		if reason != "" {
-			c.note(ctx, Decision{At: now, Layer: LayerGate, Action: ActionRefuse, Reason: string(reason), Wait: left})
-			own := new(*s.err) // its fields are the caller's
-			return now, c.refused(last, class, own, reason, s.told)
-		}
-		patience -= left
-		c.note(ctx, Decision{At: now, Layer: LayerGate, Action: ActionWait, Reason: string(class), Wait: wait})
-		if c.observer.Wait != nil {
-			c.observer.Wait(ctx, c.info, Wait{Duration: wait, Class: class, Hinted: true})
-		}
-		if err := sleep(callCtx, wait); err != nil {
-			return now, c.leftWaiting(ctx, last, class, s.err, err)
-		}
-	}
-}
-
-// leftWaiting is the error of a call whose context ended while it waited to be let
-// through: what it waited for counts only where no attempt had failed before.
-func (c *call) leftWaiting(ctx context.Context, last *outcome, class Class, cause, err error) *CallError {
-	if last.class == "" {
-		last = &outcome{verdict: verdict{class: class, processed: NotSent, err: cause}}
-	}
-	return c.endedWhileWaiting(ctx, last, last.err, err)
-}
-
-// spread is what is added to a wait that a server asked for, so that those who
-// were told the same time do not arrive together.
-func spread(wait time.Duration) time.Duration {
-	return rand.N(max(250*time.Millisecond, wait/10))
-}
-
-// refused is the error of a call that is not let through: the failure before it,
-// if there was one, else what stands in the way.
-func (c *call) refused(last *outcome, class Class, err error, reason Reason, at time.Time) *CallError {
-	if last.class != "" {
-		return c.failed(last, reason, at)
-	}
-	return &CallError{Op: c.info.Op, Target: c.info.Target, Class: class, Reason: reason, RetryAt: at, Processed: NotSent, Err: err}
-}
-
 // observedAttempt makes an attempt between its two hooks. Whatever happens in it,
 // a panic of a hook or of the base included, frees its permit.
 func (t *Transport) observedAttempt(ctx, callCtx context.Context, c *call, pass *permit, now time.Time, fresh bool) (out outcome) {
@@ -390,6 +270,7 @@ func (t *Transport) observedAttempt(ctx, callCtx context.Context, c *call, pass 
 	attemptCtx := callCtx
 	if c.observer.AttemptStart != nil {
 		attemptCtx = c.observer.AttemptStart(callCtx, c.info, c.attempt)
+		now = time.Now()
 	}
 	out = t.attempt(attemptCtx, c, now, fresh)
 	if (out.class == ErrDeadline || out.class == ErrCanceled) && ctx.Err() == nil && c.timeouts.Total > 0 {
@@ -408,6 +289,7 @@ func (t *Transport) observedAttempt(ctx, callCtx context.Context, c *call, pass 
 	}
 	if c.observer.AttemptDone != nil {
 		c.observer.AttemptDone(attemptCtx, c.info, out.record)
+		out.at = time.Now()
 	}
 	whole = true
 	return out

@@ -18,6 +18,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -74,6 +75,9 @@ func newClient(t *testing.T, options []claude.Option, steps ...claudetest.Step) 
 	require.NoError(t, err)
 	return client, script
 }
+
+// refusedConnection is what a base returns that nobody listens to.
+var refusedConnection = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
 // asCall returns what a call failed with.
 func asCall(t *testing.T, err error) *claude.CallError {

@@ -14,8 +14,9 @@ import (
 
 // Observer has a hook for everything a call goes through. Hooks that are nil are
 // skipped and cost nothing. They are called on the goroutine of the call, with no
-// lock held, and must be safe for use by many calls at once. What they get holds
-// no secret and no prompt.
+// lock held, and must be safe for use by many calls at once. The call goes on when
+// they return, so a hook that calls the API itself should do that elsewhere: it may
+// be a probe that it would wait for. What they get holds no secret and no prompt.
 //
 // CallStart and AttemptStart return the context that the call or attempt goes on
 // with, so that a tracer can put its span there; AttemptStart's context is the
@@ -55,11 +56,11 @@ type CallResult struct {
 	Err          error  // the [*CallError], or nil
 }
 
-// Wait is a pause before another attempt.
+// Wait is a pause before an attempt.
 type Wait struct {
-	Duration time.Duration
-	Class    Class // why the attempt before it failed
-	Hinted   bool  // the server asked for it
+	Duration time.Duration // of a wait for a probe, the most it may be
+	Class    Class         // of the failure that is the reason: of the attempt before, or of another call's
+	Hinted   bool          // the server asked for it
 }
 
 // Warning is something that works and should not stay.

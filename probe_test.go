@@ -2,7 +2,10 @@ package claude_test
 
 import (
 	"context"
+	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,12 +65,13 @@ func TestCallsThatComeDuringAProbeWaitForIt(t *testing.T) {
 			require.NoError(t, c.err)
 		}
 		assert.Equal(t, second, calls[0].took, "the first probe")
-		took := map[time.Duration]int{}
-		for _, c := range calls[1:] {
-			took[c.took]++
+		took := []time.Duration{calls[1].took, calls[2].took, calls[3].took}
+		slices.Sort(took)
+		assert.Equal(t, 3*second/2, took[0], "half a second for the first probe; then one is the second")
+		for _, d := range took[1:] {
+			assert.InDelta(t, 3*second/2+125*time.Millisecond, d, float64(125*time.Millisecond), "the others go with its end, not all at once")
 		}
-		assert.Equal(t, map[time.Duration]int{3 * second / 2: 3}, took,
-			"half a second for the first probe; then one is the second, and the others go with its end")
+		assert.NotEqual(t, took[1], took[2])
 		assert.Equal(t, 4, requests)
 		assert.Equal(t, "breaker wait probing", trail(calls[1].trail)[0])
 	})
@@ -129,22 +133,89 @@ func TestACallerWhoLeavesDuringAProbeIsToldOfBoth(t *testing.T) {
 			require.ErrorIs(t, err, claude.ErrOverloaded)
 		}
 		time.Sleep(5 * second)
-		var all sync.WaitGroup
-		all.Go(func() {
-			_, err := client.Messages.Create(t.Context(), hello)
-			assert.NoError(t, err)
-		})
+		var probe sync.WaitGroup
+		var answered error
+		probe.Go(func() { _, answered = client.Messages.Create(t.Context(), hello) })
 		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), second)
+
+		short, cancel := context.WithTimeout(t.Context(), second)
 		defer cancel()
 		start := time.Now()
-		_, err := client.Messages.Create(ctx, hello)
+		_, err := client.Messages.Create(short, hello)
 		e := asCall(t, err)
+		assert.Zero(t, time.Since(start), "no call sleeps up to its deadline")
+		assert.Equal(t, claude.ErrCircuitOpen, e.Class)
+		assert.False(t, e.RetryAt.IsZero())
+
+		ctx, leave := context.WithCancel(t.Context())
+		time.AfterFunc(second, leave)
+		_, err = client.Messages.Create(ctx, hello)
+		e = asCall(t, err)
 		assert.Equal(t, second, time.Since(start))
-		assert.Equal(t, claude.ErrDeadline, e.Class)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, claude.ErrCanceled, e.Class)
+		require.ErrorIs(t, err, context.Canceled)
 		require.ErrorIs(t, err, claude.ErrCircuitOpen)
 		assert.Equal(t, claude.NotSent, e.Processed)
-		all.Wait()
+		probe.Wait()
+		require.NoError(t, answered)
 	})
+}
+
+// Those who waited longest come first, and have the least time left. If such a call
+// took the place of a probe it would end before it had an answer, and the next one
+// likewise: the breaker of a target that is well again would never close.
+func TestCallsWithTooLittleTimeLeftDoNotProbe(t *testing.T) {
+	for name, tc := range map[string]struct{ answer, limit, closes time.Duration }{
+		"answers of 1.2 s, 2 s for each call": {1200 * time.Millisecond, 2 * second, 3 * second},
+		"answers of 1.5 s, 2 s for each call": {1500 * time.Millisecond, 2 * second, 4 * second},
+		"answers of 2.5 s, 3 s for each call": {2500 * time.Millisecond, 3 * second, 6 * second},
+		"answers of 3 s, 5 s for each call":   {3 * second, 5 * second, 7 * second},
+		"answers of 3.5 s, 4 s for each call": {3500 * time.Millisecond, 4 * second, 8 * second},
+		"answers of 2.5 s, 8 s for each call": {2500 * time.Millisecond, 8 * second, 6 * second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var well atomic.Bool
+				var closed atomic.Int64 // when
+				start := time.Now()
+				client, err := claude.New(claude.WithAPIKey(testKey), claude.WithMaxAttempts(1), claude.WithBreaker(claude.BreakerPolicy{Run: 2}),
+					claude.WithRoundTripper(roundTripper(func(r *http.Request) (*http.Response, error) {
+						if !well.Load() {
+							return nil, refusedConnection
+						}
+						select {
+						case <-time.After(tc.answer):
+							return instant{hiBody}.RoundTrip(r)
+						case <-r.Context().Done():
+							return nil, r.Context().Err()
+						}
+					})),
+					claude.WithObserver(claude.Observer{StateChange: func(_ context.Context, s claude.StateChange) {
+						if s.To == claude.BreakerClosed {
+							closed.CompareAndSwap(0, int64(s.At.Sub(start)))
+						}
+					}}))
+				require.NoError(t, err)
+				for range 2 {
+					_, err := client.Messages.Create(t.Context(), hello)
+					require.Error(t, err)
+				}
+				time.Sleep(5 * second)
+				well.Store(true)
+				begin := time.Since(start)
+				var all sync.WaitGroup
+				for closed.Load() == 0 && time.Since(start) < time.Minute {
+					all.Go(func() {
+						ctx, cancel := context.WithTimeout(t.Context(), tc.limit)
+						defer cancel()
+						_, _ = client.Messages.Create(ctx, hello)
+					})
+					time.Sleep(50 * time.Millisecond)
+				}
+				all.Wait()
+				require.NotZero(t, closed.Load(), "the breaker stays open")
+				assert.LessOrEqual(t, time.Duration(closed.Load())-begin, tc.closes)
+			})
+		})
+	}
 }
