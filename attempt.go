@@ -455,6 +455,7 @@ func (t *Transport) attempt(ctx context.Context, c *call, now time.Time, fresh b
 	case o.whole:
 		out.resp = resp
 		a.end()
+		a.down.Reader = nil // who keeps the answer is not to keep its connection
 	case !c.raw && (o.opening == nil || out.class != ""):
 		if o.opening != nil {
 			_ = resp.Body.Close()

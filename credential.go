@@ -76,7 +76,7 @@ type CredentialInfo struct {
 // staticCredential never changes. Its secret has been checked.
 type staticCredential struct {
 	token  Token
-	header []string // its value, ready to be sent
+	header string // the value of its header
 }
 
 func newStaticCredential(value, source string, scheme AuthScheme) *staticCredential {
@@ -87,16 +87,16 @@ func newStaticCredential(value, source string, scheme AuthScheme) *staticCredent
 func (c *staticCredential) Token(context.Context) (Token, error) { return c.token, nil }
 
 // header is the value of the header that the token goes into.
-func (t *Token) header() []string {
+func (t *Token) header() string {
 	if t.Scheme == AuthBearer {
-		return []string{"Bearer " + t.Secret.Reveal()}
+		return "Bearer " + t.Secret.Reveal()
 	}
-	return []string{t.Secret.Reveal()}
+	return t.Secret.Reveal()
 }
 
 // setCredential gets a credential's token and makes it the only one of a request.
 func setCredential(ctx context.Context, h http.Header, cred Credential) (token Token, err error) {
-	var value []string
+	var value string
 	if static, ok := cred.(*staticCredential); ok {
 		token, value = static.token, static.header
 	} else {
@@ -112,7 +112,7 @@ func setCredential(ctx context.Context, h http.Header, cred Credential) (token T
 	if token.Scheme == AuthBearer {
 		set, other = other, set
 	}
-	h[set] = value
+	h[set] = []string{value} // its own: a base that masks keys for its log may write into it
 	delete(h, other)
 	return token, nil
 }

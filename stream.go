@@ -565,7 +565,7 @@ func (r *eventReader) add() error {
 		r.pings++
 		return nil
 	}
-	if e.Type != EventBlockDelta || e.Delta != r.last.delta { // else it is as the one before
+	if e.Type != r.last.typ || e.Delta != r.last.delta || e.Block != nil { // else it is as the one before
 		r.last = e.brief()
 	}
 	if !r.acc.started && e.Type != EventMessageStart && e.Raw == nil {

@@ -201,6 +201,26 @@ func TestABrokenStreamIsAnErrorWithWhatHadCome(t *testing.T) {
 	}
 }
 
+func TestABrokenStreamNamesTheEventThatCameLast(t *testing.T) {
+	const begin = "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"content\":[],\"model\":\"m\",\"usage\":{}}}\n\n" +
+		"data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"
+	delta := func(d string) string { return `data: {"type":"content_block_delta","index":0,"delta":{` + d + "}}\n\n" }
+	for last, events := range map[string]string{
+		"content_block_start(text)":            "",
+		"content_block_delta(text_delta)":      delta(`"type":"text_delta","text":"x"`) + delta(`"type":"text_delta","text":"y"`),
+		"content_block_delta":                  delta(`"new":1`),
+		"content_block_delta(new_delta)":       delta(`"type":"text_delta","text":"x"`) + delta(`"type":"new_delta"`),
+		"content_block_stop":                   delta(`"type":"text_delta","text":"x"`) + "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n",
+		"content_block_start(tool_use)":        "data: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{}}}\n\n",
+		"content_block_delta(signature_delta)": delta(`"type":"thinking_delta","thinking":"x"`) + delta(`"type":"signature_delta","signature":"s"`),
+	} {
+		_, err := claude.NewStream(t.Context(), io.NopCloser(strings.NewReader(begin+events))).Response()
+		broken, ok := errors.AsType[*claude.StreamError](err)
+		require.True(t, ok, last)
+		assert.Equal(t, last, broken.LastEvent)
+	}
+}
+
 func TestAStreamWithoutItsLastEventSaysThatAllContentCame(t *testing.T) {
 	client, _ := newClient(t, nil, claudetest.Text("short").EndAfter(claudetest.Events(6)))
 	stream, err := client.Messages.Stream(t.Context(), hello)

@@ -124,7 +124,9 @@ func (c *clock) rang() *timeoutError {
 	return &timeoutError{name: c.name, limit: c.limit}
 }
 
+// stop ends the limit. A timer that is ringing finds none.
 func (c *clock) stop() {
+	c.due = 0
 	if c.timer != nil {
 		c.timer.Stop()
 	}

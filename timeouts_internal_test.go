@@ -63,9 +63,11 @@ func TestAnAttemptThatHasEndedLeavesNoTimer(t *testing.T) {
 		var a attemptState
 		a.Context, a.cancel = context.WithCancelCause(t.Context())
 		a.arm("FirstByte", time.Second)
+		a.arm("FirstByte", 2*time.Second) // the timer rings too early for this one
 		a.end()
 		a.arm("StreamIdle", time.Second) // a hook that comes late
-		time.Sleep(time.Minute)
+		a.expire()                       // the timer was ringing when it ended
+		assert.False(t, a.clock.timer.Stop(), "it still runs")
 		assert.ErrorIs(t, context.Cause(&a), context.Canceled)
 		assert.Equal(t, "FirstByte", a.clock.name)
 	})
