@@ -141,7 +141,8 @@ func decodeDelta(data []byte, e *Event, scratch []byte) ([]byte, error) {
 		return scratch, errUnusual
 	}
 	rest = rest[len(deltaInner):]
-	for _, usual := range usualDeltas {
+	for i := range usualDeltas {
+		usual := &usualDeltas[i]
 		if len(rest) < len(usual.rest) || string(rest[:len(usual.rest)]) != usual.rest {
 			continue
 		}

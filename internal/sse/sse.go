@@ -40,7 +40,14 @@ type Reader struct {
 	name, data span
 	joined     []byte // the data of an event with several lines of it
 	lines      int    // of data
+
+	named  [maxNamed]byte // the last line with a name, its end included
+	length int            // of that; 0: there was none so short
+	nameAt int            // where the name begins in it
 }
+
+// maxNamed is how long a line with a name may be to be remembered.
+const maxNamed = 48
 
 // span is a part of buf.
 type span struct{ from, to int }
@@ -61,6 +68,9 @@ func (s *Reader) Next() (name, data []byte, err error) {
 	}
 	s.begin()
 	for {
+		if s.event == s.pos && s.sameName() {
+			continue
+		}
 		line, ok := s.line()
 		if !ok {
 			if err := s.fill(); err != nil {
@@ -137,6 +147,9 @@ func (s *Reader) field(line span) {
 		return
 	case len(text) >= 6 && string(text[:6]) == "event:":
 		s.name = line.value(text, 6)
+		if len(text) < maxNamed && s.buf[line.to] == '\n' {
+			s.length, s.nameAt = copy(s.named[:], s.buf[line.from:s.pos]), s.name.from-line.from
+		}
 		return
 	}
 	colon := bytes.IndexByte(text, ':')
@@ -156,6 +169,19 @@ func (s *Reader) field(line span) {
 	case "event":
 		s.name = line.value(text, at)
 	}
+}
+
+// sameName takes the line that an event begins with where it is that of the one before:
+// of most events it is, and comparing is faster than looking for its end.
+func (s *Reader) sameName() bool {
+	n := s.length
+	if n == 0 || s.afterCR || s.scanned != s.pos || s.end-s.pos < n || string(s.buf[s.pos:s.pos+n]) != string(s.named[:n]) {
+		return false
+	}
+	s.name = span{s.pos + s.nameAt, s.pos + n - 1}
+	s.pos += n
+	s.scanned = s.pos
+	return true
 }
 
 // value returns what follows a colon, without the one space that may come first.

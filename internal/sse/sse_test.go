@@ -45,6 +45,7 @@ func TestEventsAreReadAsTheStandardSays(t *testing.T) {
 		"data without a colon":            {"data\n\n", []string{"|"}},
 		"comments and unknown fields":     {": ping\nid: 7\nretry: 10\nfoo: bar\nevent: a\n: x\ndata: 1\n\n", []string{"a|1"}},
 		"a name without data":             {"event: a\n\ndata: 1\n\n", []string{"|1"}},
+		"the name of the one before":      {"event: a\ndata: 1\n\nevent: a\ndata: 2\n\nevent: ab\ndata: 3\n\nevent:a\ndata: 4\n\nevent: a\n\ndata: 5\n\n", []string{"a|1", "a|2", "ab|3", "a|4", "|5"}},
 		"the last name counts":            {"event: a\nevent: b\ndata: 1\n\n", []string{"b|1"}},
 		"no blank line":                   {"data: 1\n\ndata: 2\n", []string{"|1"}},
 		"no newline":                      {"data: 1\n\ndata: 2", []string{"|1"}},
@@ -172,6 +173,8 @@ func (c *chunked) Read(p []byte) (int, error) {
 func FuzzAnyChunkingGivesTheEventsOfTheReference(f *testing.F) {
 	f.Add("event: a\ndata: {\"x\":1}\n\n: c\r\ndata: 1\r\ndata: 2\r\n\r\ndata\r\r", uint64(1))
 	f.Add("\xEF\xBB\xBFdata:x\n\n\n\n\r\n\r", uint64(2))
+	f.Add("event: a\ndata: 1\n\nevent: a\ndata: 2\n\nevent: a\r\ndata: 3\n\nevent: a\nevent:b\ndata: 4\n\nevent:b\n\nevent:b\ndata: 5\n\n", uint64(3))
+	f.Add("event: a\rdata: 1\r\revent: a\ndata: 2\n\nevent: "+strings.Repeat("n", 60)+"\ndata: 3\n\nevent: a", uint64(4))
 	f.Fuzz(func(t *testing.T, stream string, seed uint64) {
 		want := reference(stream)
 		for _, src := range []io.Reader{strings.NewReader(stream), &chunked{stream, rand.New(rand.NewPCG(seed, 0))}, iotest.OneByteReader(strings.NewReader(stream))} {
