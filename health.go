@@ -55,8 +55,9 @@ type targetState struct {
 	inFlight atomic.Int64
 	attempts atomic.Uint64
 
+	used time.Time // when it was last asked for; guarded by the lock of its targets
+
 	mu     sync.Mutex
-	used   time.Time // when it was last asked for
 	failed time.Time // when an attempt last failed, and with what
 	class  Class
 	text   string
@@ -93,9 +94,7 @@ func (ts *targets) get(target Target, now time.Time) *targetState {
 		}
 		ts.all[target] = s
 	}
-	s.mu.Lock()
 	s.used = now
-	s.mu.Unlock()
 	return s
 }
 
@@ -106,19 +105,13 @@ func (ts *targets) forget() {
 		return s.inFlight.Load() > 0 || s.breaker != nil && s.breaker.isOpen() || s.gate.isShut(time.Now())
 	}
 	for _, s := range ts.all {
-		if !keep(s) && (oldest == nil || s.lastUsed().Before(oldest.lastUsed())) {
+		if !keep(s) && (oldest == nil || s.used.Before(oldest.used)) {
 			oldest = s
 		}
 	}
 	if oldest != nil {
 		delete(ts.all, oldest.target)
 	}
-}
-
-func (s *targetState) lastUsed() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.used
 }
 
 // report keeps the last failure.
