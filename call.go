@@ -25,11 +25,11 @@ type call struct {
 	body       wire.Body
 	newBody    func() (io.ReadCloser, error) // in place of body, for a raw caller's own
 	length     int64
-	tokens     int                              // estimated size of the prompt
-	trailer    http.Header                      // as in http.Request
-	check      func(body string) error          // says what is wrong with a raw call's answer, which is then read before it is handed over; may be nil
-	decode     func(c *call, body string) error // reads a typed call's answer into result
-	result     any                              // what decode made, or is to fill
+	tokens     int                     // estimated size of the prompt
+	trailer    http.Header             // as in http.Request
+	check      func(body string) error // says what is wrong with a raw call's answer, which is then read before it is handed over; may be nil
+	decode     decoder                 // reads a typed call's answer
+	result     any                     // what decode made, or is to fill
 	credential Credential
 	gate       uint64       // that it waits at: that of an account and one of its lanes
 	retry      *RetryPolicy // with its defaults, like timeouts; shared with other calls
@@ -57,6 +57,10 @@ type call struct {
 	first  attemptState // of the first attempt
 	record *record
 }
+
+// decoder reads the answer of a call. typ is its type, as the body says; empty where it
+// says nothing.
+type decoder func(c *call, body, typ string) error
 
 // record is room for what is told of a call that goes well. Who gets an answer gets it,
 // so it is apart from the call then, of which nothing is to be kept.

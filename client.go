@@ -268,12 +268,12 @@ func (s *MessageService) Create(ctx context.Context, request Request, options ..
 	return resp, nil
 }
 
-func decodeMessage(c *call, body string) error {
+func decodeMessage(c *call, body, typ string) error {
 	r, ok := c.result.(*Response)
 	if !ok {
 		r = new(Response)
 	}
-	err := decodeResponse(body, r)
+	err := decodeResponse(body, typ, r)
 	if err == nil {
 		c.result = r
 	}
@@ -354,7 +354,7 @@ func (s *MessageService) CountTokens(ctx context.Context, request Request, optio
 		return 0, err
 	}
 	var count tokenCount
-	c.decode = func(_ *call, body string) error {
+	c.decode = func(_ *call, body, _ string) error {
 		return decodeText(body, func(f *fields) {
 			f.decode(&count)
 			if f.dec.Err() == nil && !count.seen {

@@ -65,6 +65,10 @@ func (f *fields) mine(name string, must bool) bool {
 	return !f.dec.Null()
 }
 
+// past reports whether a description can be passed over at once: its member is not
+// the one at hand, as that of most is not. It is short, so that it costs no call.
+func (f *fields) past(name string) bool { return f.shape == nil && (f.hit || f.key != name) }
+
 // done ends a member that mine accepted.
 func (f *fields) done() {
 	if f.shape != nil {
@@ -99,7 +103,7 @@ func text[T ~string](f *fields, name string, p *T, must bool) {
 			f.enc.Key(name)
 			f.enc.String(string(*p))
 		}
-	} else if f.mine(name, must) {
+	} else if !f.past(name) && f.mine(name, must) {
 		*p = T(f.dec.String())
 		f.done()
 	}
@@ -131,7 +135,7 @@ func number[T ~int | ~int64](f *fields, name string, p *T, must bool) {
 			f.enc.Key(name)
 			f.enc.Int(int64(*p))
 		}
-	} else if f.mine(name, must) {
+	} else if !f.past(name) && f.mine(name, must) {
 		*p = T(f.dec.Int())
 		f.done()
 	}
@@ -144,7 +148,7 @@ func flag(f *fields, name string, p *bool, must bool) {
 			f.enc.Key(name)
 			f.enc.Bool(*p)
 		}
-	} else if f.mine(name, must) {
+	} else if !f.past(name) && f.mine(name, must) {
 		*p = f.dec.Bool()
 		f.done()
 	}
@@ -165,7 +169,7 @@ func scalar[T int | float64 | bool](f *fields, name string, p **T) {
 		case bool:
 			f.enc.Bool(v)
 		}
-	} else if f.mine(name, optional) {
+	} else if !f.past(name) && f.mine(name, optional) {
 		var v T
 		switch p := any(&v).(type) {
 		case *int:
@@ -192,7 +196,7 @@ func texts(f *fields, name string, p *[]string) {
 			f.enc.String(s)
 		}
 		f.enc.Close(']')
-	} else if f.mine(name, optional) {
+	} else if !f.past(name) && f.mine(name, optional) {
 		*p = nil
 		f.array(func(int) { *p = append(*p, f.dec.String()) })
 		f.done()
@@ -211,7 +215,7 @@ func rawJSON(f *fields, name string, p *json.RawMessage, must bool) {
 			f.enc.Open('{')
 			f.enc.Close('}')
 		}
-	} else if f.mine(name, must) {
+	} else if !f.past(name) && f.mine(name, must) {
 		*p = json.RawMessage(f.dec.Raw())
 		f.done()
 	}
@@ -225,7 +229,7 @@ func value(f *fields, name string, p *any, must bool) {
 			f.enc.Key(name)
 			encodeAny(f.enc, name, *p)
 		}
-	} else if f.mine(name, must) {
+	} else if !f.past(name) && f.mine(name, must) {
 		*p = json.RawMessage(f.dec.Raw())
 		f.done()
 	}
@@ -241,7 +245,7 @@ func sub[T any, P interface {
 			f.enc.Key(name)
 			f.encode(*p)
 		}
-	} else if f.mine(name, optional) {
+	} else if !f.past(name) && f.mine(name, optional) {
 		*p = new(T)
 		f.decode(*p)
 		f.done()
@@ -262,7 +266,7 @@ func subs[T any, P interface {
 			}
 			f.enc.Close(']')
 		}
-	} else if f.mine(name, must) {
+	} else if !f.past(name) && f.mine(name, must) {
 		*p = nil
 		f.array(func(int) {
 			*p = append(*p, *new(T))

@@ -1,5 +1,7 @@
 package claude
 
+import "github.com/steadfast-go/claude/internal/wire"
+
 // EncodeRequest encodes a request as a call does.
 func EncodeRequest(r *Request) ([]byte, error) {
 	body, err := encodeRequest(r, 512)
@@ -27,5 +29,5 @@ func EncodeCount(r *Request) ([]byte, error) {
 // DecodeResponse decodes an answer as a call does.
 func DecodeResponse(body string) (*Response, error) {
 	r := new(Response)
-	return r, decodeResponse(body, r)
+	return r, decodeResponse(body, wire.NewDecoder(body).PeekString("type"), r)
 }

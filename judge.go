@@ -299,13 +299,14 @@ func judgeBody(o *observation) verdict {
 	case kind != "" && kind != "application/json" && !strings.HasSuffix(kind, "+json"):
 		return fail(unexpected(o, "an answer of the wrong content type"))
 	}
-	if typ := wire.NewDecoder(o.body).PeekString("type"); typ == "error" {
+	typ := wire.NewDecoder(o.body).PeekString("type")
+	if typ == "error" {
 		return fail(newAPIError(o)) // some gateways wrap an error in a 200
 	}
 	var err error
 	switch c := o.call; {
 	case c.decode != nil:
-		err = c.decode(c, o.body)
+		err = c.decode(c, o.body, typ)
 	case c.check != nil:
 		err = c.check(o.body)
 	}

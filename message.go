@@ -450,11 +450,12 @@ func textNullable[T ~string](f *fields, name string, p *T) {
 	text(f, name, p, required)
 }
 
-// decodeResponse decodes an answer. Its strings point into body.
-func decodeResponse(body string, r *Response) error {
+// decodeResponse decodes an answer of a type, as the body says. Its strings point into
+// the body.
+func decodeResponse(body, typ string, r *Response) error {
 	*r = Response{}
 	err := decodeText(body, func(f *fields) {
-		if f.dec.Kind() == '{' && f.dec.PeekString("type") != "message" {
+		if f.dec.Kind() == '{' && typ != "message" {
 			f.dec.Fail(errors.New("its type is not message"))
 		}
 		f.decode(r)

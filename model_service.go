@@ -67,7 +67,7 @@ func (s *ModelService) List(ctx context.Context, params ModelListParams, options
 		query.Add("lifecycle[]", l)
 	}
 	page := new(ModelPage)
-	err := s.get(ctx, op, "/models", query, options, func(_ *call, body string) error {
+	err := s.get(ctx, op, "/models", query, options, func(_ *call, body, _ string) error {
 		*page = ModelPage{}
 		return decodeText(body, func(f *fields) {
 			f.decode(page)
@@ -92,7 +92,7 @@ func (s *ModelService) Get(ctx context.Context, id string, options ...CallOption
 		return nil, refuse(op, Target{Host: s.client.base.Host}, &ConfigError{Field: "id", Problem: "is empty"})
 	}
 	info := new(ModelInfo)
-	err := s.get(ctx, op, "/models/"+id, nil, options, func(_ *call, body string) error {
+	err := s.get(ctx, op, "/models/"+id, nil, options, func(_ *call, body, _ string) error {
 		*info = ModelInfo{}
 		return decodeText(body, func(f *fields) {
 			f.decode(info)
@@ -107,7 +107,7 @@ func (s *ModelService) Get(ctx context.Context, id string, options ...CallOption
 	return info, nil
 }
 
-func (s *ModelService) get(ctx context.Context, op, path string, query url.Values, options []CallOption, decode func(*call, string) error) error {
+func (s *ModelService) get(ctx context.Context, op, path string, query url.Values, options []CallOption, decode decoder) error {
 	u := s.client.url(path)
 	u.RawQuery = query.Encode()
 	c := newCall()
