@@ -103,6 +103,12 @@ func (c *call) forget() {
 	c.body, c.newBody, c.header, c.decode = wire.Body{}, nil, nil, nil
 }
 
+// release drops what is the caller's from here on. The runtime keeps a timer that has
+// been stopped for a while, and with it the attempt and the call.
+func (c *call) release() {
+	c.result, c.record, c.trail, c.request = nil, nil, nil, nil
+}
+
 // note adds a decision to the call's trail.
 func (c *call) note(ctx context.Context, d Decision) {
 	d.Attempt, d.Budget = c.attempt, c.left

@@ -257,6 +257,7 @@ func (s *MessageService) Create(ctx context.Context, request Request, options ..
 		c.streamed, c.request = streamedWhole, &request
 	}
 	c.decode = decodeMessage
+	defer c.release()
 	out, attempts, failure := s.client.transport.run(ctx, c)
 	if failure != nil {
 		return nil, failure

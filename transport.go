@@ -547,7 +547,8 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// textBody is a body that has been read before.
+// textBody is a body that has been read before. It lets go of its text once that has
+// been read again.
 type textBody struct {
 	strings.Reader
 
@@ -563,8 +564,11 @@ func bodyOf(text string) *textBody {
 
 func (b *textBody) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
-	if errors.Is(err, io.EOF) && b.err != nil {
-		err = b.err
+	if errors.Is(err, io.EOF) {
+		b.Reset("")
+		if b.err != nil {
+			err = b.err
+		}
 	}
 	return n, err
 }
@@ -573,12 +577,13 @@ func (b *textBody) Read(p []byte) (int, error) {
 func (b *textBody) WriteTo(w io.Writer) (int64, error) {
 	n, err := b.Reader.WriteTo(w)
 	if err == nil {
+		b.Reset("")
 		err = b.err
 	}
 	return n, err
 }
 
-// Close does nothing: there is nothing to give back.
+// Close does nothing: there is nothing to give back, and a Read may be under way.
 func (b *textBody) Close() error { return nil }
 
 // CheckResponse returns the typed error of a raw HTTP call's answer, as a
