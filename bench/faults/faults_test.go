@@ -3,12 +3,13 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/steadfast-go/claude/bench/internal/reporttest"
 )
 
 // TestFaults is the command: it writes the report. Then it asks for the aims.
@@ -47,10 +48,7 @@ func TestFaults(t *testing.T) {
 
 func head(t *testing.T, b *strings.Builder) {
 	t.Helper()
-	// A test's own build information names no modules.
-	versions, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Path}} {{.Version}}",
-		"github.com/anthropics/anthropic-sdk-go", "github.com/anthropics/anthropic-sdk-go/v2",
-		"github.com/failsafe-go/failsafe-go", "github.com/hashicorp/go-retryablehttp").Output()
+	versions, err := reporttest.Versions(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,5 +66,5 @@ same limits, but for Steadfast set on the net/http transport that all of them us
 bold aim is met, another is not.
 
 %s, %s/%s, %s.
-`, "`", "`", runtime.Version(), runtime.GOOS, runtime.GOARCH, strings.ReplaceAll(strings.TrimSpace(string(versions)), "\n", ", "))
+`, "`", "`", runtime.Version(), runtime.GOOS, runtime.GOARCH, versions)
 }

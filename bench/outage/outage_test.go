@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/steadfast-go/claude/bench/internal/reporttest"
 )
 
 // TestOutage is the command: it writes the report. As a mere test it is a quick run.
@@ -66,10 +67,7 @@ func TestOutage(t *testing.T) {
 
 func head(t *testing.T, b *strings.Builder, quick bool) {
 	t.Helper()
-	// A test's own build information names no modules.
-	versions, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Path}} {{.Version}}",
-		"github.com/anthropics/anthropic-sdk-go", "github.com/anthropics/anthropic-sdk-go/v2",
-		"github.com/failsafe-go/failsafe-go", "github.com/hashicorp/go-retryablehttp").Output()
+	versions, err := reporttest.Versions(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +89,7 @@ aim is met, another is not.
 		b.WriteString("\nThis was a quick run, with a tenth of the processes.\n")
 	}
 	fmt.Fprintf(b, "\n%s, %s/%s, %s.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH,
-		strings.ReplaceAll(strings.TrimSpace(string(versions)), "\n", ", "))
+		versions)
 }
 
 // table writes the rows of a story.

@@ -65,3 +65,12 @@ func (c *Command) dir(ctx context.Context) (string, error) {
 	}
 	return strings.TrimSpace(string(out)), nil
 }
+
+// Versions names the modules that everything is compared with, for the head of a report:
+// a test's own build information names none.
+func Versions(ctx context.Context) (string, error) {
+	versions, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Path}} {{.Version}}",
+		"github.com/anthropics/anthropic-sdk-go", "github.com/anthropics/anthropic-sdk-go/v2",
+		"github.com/failsafe-go/failsafe-go", "github.com/hashicorp/go-retryablehttp").Output()
+	return strings.ReplaceAll(strings.TrimSpace(string(versions)), "\n", ", "), err
+}
