@@ -3,7 +3,7 @@
 // versions, and the HTTP adapters of failsafe-go and go-retryablehttp over the
 // hand-written code.
 //
-//	go run ./bench               # everything, some fifteen minutes; writes docs/bench
+//	go run ./bench               # everything, some ten minutes; writes docs/bench
 //	go run ./bench -quick        # a few seconds, prints only
 //	go run ./bench -only unary   # one scenario, prints only
 //

@@ -91,12 +91,13 @@ func connect() (client *claude.Client, done func(), err error) {
 	}
 	const (
 		thought = "They want the weather, and advice on clothes."
-		advice  = "It is 4 degrees and raining in Oslo. Wear a warm coat that keeps the rain out, and boots."
+		came    = "It is 4 degrees and raining" // with the first 12 events
+		rest    = " in Oslo. Wear a warm coat that keeps the rain out, and boots."
 	)
 	server, err := claudetest.Start(
 		claudetest.Overloaded(),
-		claudetest.Thinking(thought, advice).Drip(40*time.Millisecond).ResetAfter(claudetest.Events(12)),
-		claudetest.Blocks(claude.Text(advice[24:]), claudetest.Call("remember", `{"city":"Oslo"}`)).Drip(40*time.Millisecond),
+		claudetest.Thinking(thought, came+rest).Drip(40*time.Millisecond).ResetAfter(claudetest.Events(12)),
+		claudetest.Blocks(claude.Text(rest), claudetest.Call("remember", `{"city":"Oslo"}`)).Drip(40*time.Millisecond),
 	)
 	if err != nil {
 		return nil, nil, err
