@@ -25,8 +25,8 @@ func (c *call) admit(ctx, callCtx context.Context, last *outcome) (now time.Time
 		left, open := remaining(callCtx, now), (*CircuitOpenError)(nil)
 		if patience.IsZero() || b.worthProbing(left) {
 			pass, open = b.admit(now, &c.pass)
-		} else {
-			open = b.whyNot(now)
+		} else if open = b.whyNot(now); open == nil {
+			continue // it has closed since
 		}
 		if open == nil {
 			break
@@ -82,7 +82,8 @@ func (c *call) awaitProbe(ctx, callCtx context.Context, last *outcome, open *Cir
 		err = callCtx.Err()
 	case <-open.probed:
 		if !c.state.breaker.isOpen() {
-			err = sleep(callCtx, spread(0))
+			spare := remaining(callCtx, time.Now()) - c.state.breaker.answersWithin()
+			err = sleep(callCtx, min(spread(0), spare))
 		}
 	}
 	if err != nil {

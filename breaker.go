@@ -176,7 +176,7 @@ type breaker struct {
 	telling   sync.Mutex    // held by who tells them
 
 	succeeded time.Time     // when an attempt last succeeded
-	answered  time.Duration // how long that one took
+	answered  time.Duration // how long an answer took last; of a stream, it is not known
 	begun     time.Time     // when the first attempt was admitted
 }
 
@@ -210,6 +210,7 @@ type permit struct {
 	epoch int
 	begun time.Time
 	probe bool
+	late  bool          // it ends with its stream, long after it was answered
 	lease time.Time     // when the next call may probe instead
 	over  chan struct{} // of a probe: closed when it has ended, and the breaker knows
 	ended bool
@@ -312,10 +313,13 @@ func (b *breaker) refuses(at time.Time) (until time.Time, sure bool) {
 	return b.openUntil, b.state != BreakerClosed && at.Before(b.openUntil)
 }
 
-// whyNot is the refusal of a call that has not asked.
+// whyNot is the refusal of a call that has not asked; nil if it may ask after all.
 func (b *breaker) whyNot(now time.Time) *CircuitOpenError {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.state == BreakerClosed {
+		return nil
+	}
 	return b.refusal(now)
 }
 
@@ -359,7 +363,10 @@ func (p *permit) end(now time.Time, r result, class Class) {
 	case failed:
 		b.last = class
 	case succeeded:
-		b.succeeded, b.answered = now, now.Sub(p.begun)
+		b.succeeded = now
+		if !p.late {
+			b.answered = now.Sub(p.begun)
+		}
 	case neutral:
 	}
 	current := b.state == BreakerClosed && p.epoch == b.epoch

@@ -311,7 +311,7 @@ func (c *call) report(ctx context.Context, pass *permit, out *outcome, r *retrie
 	switch {
 	case pass == nil:
 	case out.class == "" && out.resp != nil && !pass.probe && isStream(out.header):
-		c.held, c.later = nil, pass // what it says of the target it says at its end
+		c.held, c.later, pass.late = nil, pass, true // what it says of the target it says at its end
 	default:
 		pass.end(now, out.result(), out.class)
 		defer c.tell(ctx) // after the decision that is the reason

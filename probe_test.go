@@ -219,3 +219,71 @@ func TestCallsWithTooLittleTimeLeftDoNotProbe(t *testing.T) {
 		})
 	}
 }
+
+// How long a stream took, with the pauses of its reader, says nothing of how long the
+// next call needs.
+func TestALongStreamBeforeTheOutageKeepsNobodyFromWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := newClient(t, []claude.Option{claude.WithMaxAttempts(1), claude.WithBreaker(claude.BreakerPolicy{Run: 2})},
+			claudetest.Text("one two three four"), claudetest.Overloaded().Times(2), claudetest.SlowHeader(second), hi)
+		stream, err := client.Messages.Stream(t.Context(), hello)
+		require.NoError(t, err)
+		for _, err := range stream.Text() {
+			require.NoError(t, err)
+			time.Sleep(time.Minute)
+		}
+		for range 2 {
+			_, err := client.Messages.Create(t.Context(), hello)
+			require.ErrorIs(t, err, claude.ErrOverloaded)
+		}
+		time.Sleep(5 * second)
+		var probe sync.WaitGroup
+		probe.Go(func() { _, _ = client.Messages.Create(t.Context(), hello) })
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err = client.Messages.Create(ctx, hello)
+		require.NoError(t, err)
+		probe.Wait()
+	})
+}
+
+func TestAWaitForAProbeLeavesTimeForTheAnswer(t *testing.T) {
+	answers := func(t *testing.T, first, patience time.Duration) (took time.Duration, err error) {
+		t.Helper()
+		client, _ := newClient(t, []claude.Option{claude.WithMaxAttempts(1), claude.WithBreaker(claude.BreakerPolicy{Run: 2, ProbeWait: second})},
+			claudetest.Overloaded().Times(2), claudetest.SlowHeader(first), claudetest.SlowHeader(900*time.Millisecond), claudetest.SlowHeader(20*time.Millisecond).Times(1))
+		for range 2 {
+			_, err := client.Messages.Create(t.Context(), hello)
+			require.ErrorIs(t, err, claude.ErrOverloaded)
+		}
+		time.Sleep(5 * second)
+		_, err = client.Messages.Create(t.Context(), hello)
+		require.NoError(t, err)
+		var probe sync.WaitGroup
+		probe.Go(func() { _, _ = client.Messages.Create(t.Context(), hello) })
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		start := time.Now()
+		_, err = client.Messages.Create(ctx, hello)
+		took = time.Since(start)
+		probe.Wait()
+		if err != nil { // nothing was sent: take what was left in the script
+			_, left := client.Messages.Create(t.Context(), hello)
+			require.NoError(t, left)
+		}
+		return took, err
+	}
+	for range 20 { // the spread is drawn
+		synctest.Test(t, func(t *testing.T) {
+			_, err := answers(t, 20*time.Millisecond, 1050*time.Millisecond)
+			require.NoError(t, err, "the wait and an answer of 20 ms fit into 1,050 ms")
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		took, err := answers(t, 100*time.Millisecond, 1050*time.Millisecond)
+		require.ErrorIs(t, err, claude.ErrCircuitOpen, "the wait and an answer of 100 ms do not")
+		assert.Zero(t, took)
+	})
+}
