@@ -672,7 +672,7 @@ func (a *attemptState) readTyped(o *observation, resp *http.Response) {
 // large for that is not judged: the caller reads on where we stopped.
 func (a *attemptState) readRaw(o *observation, resp *http.Response) {
 	data, err := readUpTo(&a.down, maxAnswer, resp.ContentLength)
-	a.back.Reset(shared(data))
+	a.back.text.Reset(shared(data))
 	if errors.Is(err, errTooLarge) {
 		resp.Body = &replayedBody{Reader: io.MultiReader(&a.back, &a.down), Closer: resp.Body}
 		return
@@ -684,7 +684,7 @@ func (a *attemptState) readRaw(o *observation, resp *http.Response) {
 		unzip, err := gzip.NewReader(strings.NewReader(o.body))
 		if err == nil {
 			data, err = readUpTo(unzip, maxAnswer, -1)
-			o.body = shared(data)
+			o.packed, o.body = o.body, shared(data)
 		}
 		o.bodyErr = err
 	}

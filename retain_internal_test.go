@@ -49,10 +49,10 @@ func TestAnAttemptThatIsKeptKeepsNoAnswer(t *testing.T) {
 	require.NoError(t, err)
 	resp, err := (&Transport{Base: base}).RoundTrip(req)
 	require.NoError(t, err)
-	assert.Equal(t, len(answer), kept.back.Len(), "it has been read, to be judged")
+	assert.Equal(t, len(answer), kept.back.text.Len(), "it has been read, to be judged")
 	data, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	assert.Equal(t, answer, string(data))
-	assert.Zero(t, kept.back.Size())
+	assert.Zero(t, kept.back.text.Size())
 }

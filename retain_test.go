@@ -63,6 +63,12 @@ func TestKeptResultsLetGoOfTheirConnections(t *testing.T) {
 			require.ErrorIs(t, err, claude.ErrInvalidRequest)
 			return err
 		}},
+		"an error of a call whose answer nobody gets": {400, refusal, func(ctx context.Context, t *testing.T, rt http.RoundTripper) any {
+			t.Helper()
+			_, err := newOver(t, rt).Messages.CountTokens(ctx, hello)
+			require.ErrorIs(t, err, claude.ErrInvalidRequest)
+			return err
+		}},
 		"a raw answer": {200, hiBody, func(ctx context.Context, t *testing.T, rt http.RoundTripper) any {
 			t.Helper()
 			resp, err := (&claude.Transport{Base: rt}).RoundTrip(post(ctx, `{"model":"m"}`)) //nolint:bodyclose // it is kept

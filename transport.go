@@ -550,22 +550,21 @@ func closeBody(req *http.Request) {
 // textBody is a body that has been read before. It lets go of its text once that has
 // been read again.
 type textBody struct {
-	strings.Reader
-
-	err error // what ended the reading, nil at its end
+	text strings.Reader
+	err  error // what ended the reading, nil at its end
 }
 
 // bodyOf makes a body of a text.
 func bodyOf(text string) *textBody {
 	b := new(textBody)
-	b.Reset(text)
+	b.text.Reset(text)
 	return b
 }
 
 func (b *textBody) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
+	n, err := b.text.Read(p)
 	if errors.Is(err, io.EOF) {
-		b.Reset("")
+		b.text.Reset("")
 		if b.err != nil {
 			err = b.err
 		}
@@ -573,11 +572,11 @@ func (b *textBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo hides the embedded one, which would swallow the error.
+// WriteTo spares the copy that io.Copy would make.
 func (b *textBody) WriteTo(w io.Writer) (int64, error) {
-	n, err := b.Reader.WriteTo(w)
+	n, err := b.text.WriteTo(w)
 	if err == nil {
-		b.Reset("")
+		b.text.Reset("")
 		err = b.err
 	}
 	return n, err

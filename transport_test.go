@@ -3,6 +3,7 @@ package claude_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -841,4 +842,36 @@ func TestARawCallersOwnKeyIsInNoText(t *testing.T) {
 func TestABareTextIsNoAnswer(t *testing.T) {
 	_, _, err := ask(t, &claude.Transport{Base: inMemory(t, claudetest.GatewayText(200, "Please log in"))})
 	require.ErrorIs(t, err, claude.ErrUnexpectedResponse)
+}
+
+func TestAFailureThatCameZippedStaysAsItCame(t *testing.T) {
+	const failure = `{"type":"error","error":{"type":"overloaded_error","message":"no"}}`
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		rt := &claude.Transport{Retry: claude.RetryPolicy{MaxAttempts: 2}, Base: roundTripper(func(*http.Request) (*http.Response, error) {
+			if calls++; calls > 1 {
+				return nil, refusedConnection
+			}
+			var zipped bytes.Buffer
+			zip := gzip.NewWriter(&zipped)
+			_, err := io.WriteString(zip, failure)
+			require.NoError(t, err)
+			require.NoError(t, zip.Close())
+			return &http.Response{
+				StatusCode: http.StatusOK, ProtoMajor: 2, ContentLength: int64(zipped.Len()),
+				Header: http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {"gzip"}}, Body: io.NopCloser(&zipped),
+			}, nil
+		})}
+		resp, err := rt.RoundTrip(post(t.Context(), `{"model":"m"}`))
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		assert.Equal(t, 2, calls, "the last answer there was")
+		unzip, err := gzip.NewReader(resp.Body)
+		require.NoError(t, err)
+		data, err := io.ReadAll(unzip)
+		require.NoError(t, err)
+		assert.Equal(t, failure, string(data))
+		_, seeks := resp.Body.(io.Seeker)
+		assert.False(t, seeks, "a body that is read once must not look as if it could be read again")
+	})
 }
