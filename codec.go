@@ -49,8 +49,13 @@ const (
 )
 
 // mine reports whether the member at hand is name. Called once per description,
-// it also serves the check for missing members.
+// it also serves the check for missing members. Most descriptions are not the one: it
+// is short, so that they cost no call.
 func (f *fields) mine(name string, must bool) bool {
+	return (f.shape != nil || !f.hit && f.key == name) && f.takes(name, must)
+}
+
+func (f *fields) takes(name string, must bool) bool {
 	if f.shape != nil && must {
 		f.shape.need(name)
 	}
@@ -64,10 +69,6 @@ func (f *fields) mine(name string, must bool) bool {
 	// null is absent.
 	return !f.dec.Null()
 }
-
-// past reports whether a description can be passed over at once: its member is not
-// the one at hand, as that of most is not. It is short, so that it costs no call.
-func (f *fields) past(name string) bool { return f.shape == nil && (f.hit || f.key != name) }
 
 // done ends a member that mine accepted.
 func (f *fields) done() {
@@ -103,7 +104,7 @@ func text[T ~string](f *fields, name string, p *T, must bool) {
 			f.enc.Key(name)
 			f.enc.String(string(*p))
 		}
-	} else if !f.past(name) && f.mine(name, must) {
+	} else if f.mine(name, must) {
 		*p = T(f.dec.String())
 		f.done()
 	}
@@ -135,7 +136,7 @@ func number[T ~int | ~int64](f *fields, name string, p *T, must bool) {
 			f.enc.Key(name)
 			f.enc.Int(int64(*p))
 		}
-	} else if !f.past(name) && f.mine(name, must) {
+	} else if f.mine(name, must) {
 		*p = T(f.dec.Int())
 		f.done()
 	}
@@ -148,7 +149,7 @@ func flag(f *fields, name string, p *bool, must bool) {
 			f.enc.Key(name)
 			f.enc.Bool(*p)
 		}
-	} else if !f.past(name) && f.mine(name, must) {
+	} else if f.mine(name, must) {
 		*p = f.dec.Bool()
 		f.done()
 	}
@@ -169,7 +170,7 @@ func scalar[T int | float64 | bool](f *fields, name string, p **T) {
 		case bool:
 			f.enc.Bool(v)
 		}
-	} else if !f.past(name) && f.mine(name, optional) {
+	} else if f.mine(name, optional) {
 		var v T
 		switch p := any(&v).(type) {
 		case *int:
@@ -196,7 +197,7 @@ func texts(f *fields, name string, p *[]string) {
 			f.enc.String(s)
 		}
 		f.enc.Close(']')
-	} else if !f.past(name) && f.mine(name, optional) {
+	} else if f.mine(name, optional) {
 		*p = nil
 		f.array(func(int) { *p = append(*p, f.dec.String()) })
 		f.done()
@@ -215,7 +216,7 @@ func rawJSON(f *fields, name string, p *json.RawMessage, must bool) {
 			f.enc.Open('{')
 			f.enc.Close('}')
 		}
-	} else if !f.past(name) && f.mine(name, must) {
+	} else if f.mine(name, must) {
 		*p = json.RawMessage(f.dec.Raw())
 		f.done()
 	}
@@ -229,7 +230,7 @@ func value(f *fields, name string, p *any, must bool) {
 			f.enc.Key(name)
 			encodeAny(f.enc, name, *p)
 		}
-	} else if !f.past(name) && f.mine(name, must) {
+	} else if f.mine(name, must) {
 		*p = json.RawMessage(f.dec.Raw())
 		f.done()
 	}
@@ -245,7 +246,7 @@ func sub[T any, P interface {
 			f.enc.Key(name)
 			f.encode(*p)
 		}
-	} else if !f.past(name) && f.mine(name, optional) {
+	} else if f.mine(name, optional) {
 		*p = new(T)
 		f.decode(*p)
 		f.done()
@@ -266,7 +267,7 @@ func subs[T any, P interface {
 			}
 			f.enc.Close(']')
 		}
-	} else if !f.past(name) && f.mine(name, must) {
+	} else if f.mine(name, must) {
 		*p = nil
 		f.array(func(int) {
 			*p = append(*p, *new(T))
