@@ -23,10 +23,11 @@ func (c *call) admit(ctx, callCtx context.Context, last *outcome) (now time.Time
 			return now, nil, nil
 		}
 		left, open := remaining(callCtx, now), (*CircuitOpenError)(nil)
-		if patience.IsZero() || b.worthProbing(left) {
+		if !patience.IsZero() {
+			open = b.tooLate(now, left)
+		}
+		if open == nil {
 			pass, open = b.admit(now, &c.pass)
-		} else if open = b.whyNot(now); open == nil {
-			continue // it has closed since
 		}
 		if open == nil {
 			break
@@ -102,7 +103,7 @@ func (c *call) passGate(ctx, callCtx context.Context, now time.Time, last *outco
 		left := s.until.Sub(now)
 		wait := left + spread(left)
 		reason := Reason("")
-		if deadline, ok := callCtx.Deadline(); ok && now.Add(wait).After(deadline) {
+		if remaining(callCtx, now) < wait {
 			reason = ReasonDeadline
 		}
 		if left > patience {

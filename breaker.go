@@ -313,16 +313,6 @@ func (b *breaker) refuses(at time.Time) (until time.Time, sure bool) {
 	return b.openUntil, b.state != BreakerClosed && at.Before(b.openUntil)
 }
 
-// whyNot is the refusal of a call that has not asked; nil if it may ask after all.
-func (b *breaker) whyNot(now time.Time) *CircuitOpenError {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.state == BreakerClosed {
-		return nil
-	}
-	return b.refusal(now)
-}
-
 // answersWithin is how long an answer takes, by the last one.
 func (b *breaker) answersWithin() time.Duration {
 	b.mu.Lock()
@@ -330,14 +320,17 @@ func (b *breaker) answersWithin() time.Duration {
 	return b.answered
 }
 
-// worthProbing reports whether a call that has waited, and has so much time left, may
-// take the place of a probe if there is one to take. A probe that its caller leaves says
-// nothing, and those who waited come first: of calls with too little time each would take
-// it from one that has enough, and the breaker stay open though the target is well.
-func (b *breaker) worthProbing(left time.Duration) bool {
+// tooLate refuses a call that has waited and has only so much time left the place of a
+// probe; nil where it may ask. A probe that its caller leaves says nothing, and those who
+// waited come first: of calls with too little time each would take it from one that has
+// enough, and the breaker stay open though the target is well.
+func (b *breaker) tooLate(now time.Time, left time.Duration) *CircuitOpenError {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.state == BreakerClosed || left >= 2*b.answered
+	if b.state == BreakerClosed || left >= 2*b.answered {
+		return nil
+	}
+	return b.refusal(now)
 }
 
 // result is what an attempt says of its target.
