@@ -168,9 +168,6 @@ const maxBlocks = 1 << 20
 // that the API puts there to hide lengths.
 func isTail(tail []byte) bool {
 	closed := 0
-	if len(tail) >= 2 && tail[0] == '}' && tail[1] == '}' {
-		closed, tail = 2, tail[2:]
-	}
 	for _, c := range tail {
 		switch c {
 		case '}':
